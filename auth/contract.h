@@ -1,0 +1,45 @@
+/*
+ * contract.h - what the auth service promises to those who call it: paths, headers and the shape of a token.
+ * The forms of bodies are in the API contract of README.md. Callers include this header and nothing else of auth/.
+ */
+#ifndef AUTH_CONTRACT_H
+#define AUTH_CONTRACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define AUTH_PATH_SIGNUP         "/signup"
+#define AUTH_PATH_LOGIN          "/login"
+#define AUTH_PATH_VALIDATE_TOKEN "/validate-token"
+
+/* A longer token is refused without being looked at. */
+#define AUTH_TOKEN_MAX_BYTES 4096
+
+/*
+ * True for what can be a JWS in compact form (RFC 7515, section 3.1): at most AUTH_TOKEN_MAX_BYTES bytes, exactly
+ * three non-empty parts of base64url characters (RFC 4648, section 5) with a dot between.
+ */
+static inline bool auth_token_has_shape(const char *token, size_t length)
+{
+    size_t parts = 1;
+    size_t part_length = 0;
+
+    if (length > AUTH_TOKEN_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        const char c = token[i];
+        if (c == '.') {
+            if (part_length == 0 || ++parts > 3)
+                return false;
+            part_length = 0;
+        } else if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+                   c == '_') {
+            part_length++;
+        } else {
+            return false;
+        }
+    }
+    return parts == 3 && part_length > 0;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * exchange.h - one request, from its arrival to its answer; the leash between H2O's request and what works on it.
+ *
+ *   arrived ──▶ handle ──▶ ... waits (worker, store, relay), each with a hold ... ──▶ reply ──▶ done
+ *                  └──────────── the client leaves at any of these: on_gone ────────────────▶ done
+ *
+ * A route's own struct embeds the exchange first and lives in one file, functions in order of time.
+ * H2O frees an HTTP/2 request the moment its client resets it; `req` is NULL from then on, and also once answered.
+ * Every wait takes a hold and releases it when it ends; when the client's own hold and all others are gone, `done`
+ * is called once and the struct is freed. All on the loop's thread.
+ */
+#ifndef CORE_EXCHANGE_H
+#define CORE_EXCHANGE_H
+
+#include <h2o.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/loop.h"
+
+#define REQUEST_ID_MAX_BYTES 64
+
+struct exchange;
+struct connection;
+struct service;
+
+/* A row of a service's route table. GET answers HEAD too. */
+struct route {
+    const char *method;
+    const char *path;
+    size_t size;                        /* of the struct that embeds the exchange; 0: the exchange alone */
+    void (*handle)(struct exchange *x); /* the client is there; may answer at once or later */
+    unsigned flags;
+};
+#define ROUTE_TAKES_JSON     1u /* a body must be application/json */
+#define ROUTE_NEEDS_NO_KEY   2u /* answered without X-Service-Key: health, and what says that the service is up */
+#define ROUTE_LARGE_BODY     4u /* gathered calls: up to 256 KiB */
+
+struct exchange {
+    h2o_req_t *req; /* NULL: the client left, or has its answer */
+    struct loop *loop;
+    const struct route *route; /* NULL: no route has this path */
+    struct connection *connection;
+    struct exchange_cell *cell;
+    uint64_t arrived_us; /* monotonic */
+    uint64_t user_id;    /* for the log; 0: not known */
+    unsigned holds;
+    void (*on_gone)(struct exchange *x); /* the client left unanswered: cancel what can be cancelled; may be NULL */
+    void (*done)(struct exchange *x);    /* last of all: wipe and close what the struct owns; may be NULL */
+    char id[REQUEST_ID_MAX_BYTES + 1];   /* X-Request-Id */
+};
+
+/* H2O's entry: registered once per service (service.c). */
+int exchange_on_request(h2o_handler_t *handler, h2o_req_t *req);
+
+void exchange_hold(struct exchange *x);
+void exchange_release(struct exchange *x); /* may free x */
+
+/* Used by reply.c alone: takes the request out of the exchange, so that it cannot be answered twice. */
+h2o_req_t *exchange_take_request(struct exchange *x);
+/* Used by reply.c alone: the request was answered; releases the client's hold. May free x. */
+void exchange_answered(struct exchange *x);
+
+/*
+ * A request header by its lower-case name. *count gets how often it was sent; the value is the first one's, trimmed
+ * of spaces and tabs. {NULL, 0} where absent, or where the client has left.
+ */
+h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count);
+
+#define EXCHANGE_ADDRESS_MAX_BYTES 63
+/* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket). */
+void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1]);
+
+#endif

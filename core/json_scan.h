@@ -1,0 +1,18 @@
+/*
+ * json_scan.h - is this text JSON, strictly? cJSON takes much that is not (embedding it safely is this file's job).
+ */
+#ifndef CORE_JSON_SCAN_H
+#define CORE_JSON_SCAN_H
+
+#include <stddef.h>
+
+#define JSON_DEPTH_MAX 64
+
+/*
+ * Checks `length` bytes against RFC 8259 and what the API adds: UTF-8 throughout (RFC 3629), no \u0000, no lone
+ * surrogate escape, no duplicate key within one object (after unescaping), nesting of at most JSON_DEPTH_MAX.
+ * Returns `length` if all is right, else the offset of the first byte that is wrong (a duplicate key: of its quote).
+ */
+size_t json_scan(const char *text, size_t length);
+
+#endif
