@@ -1,0 +1,1 @@
+"""What the black-box tests share: real processes, clients on the wire, a scripted upstream."""

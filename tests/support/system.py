@@ -1,0 +1,275 @@
+"""The whole system, or a part of it, as real processes on ports and in a folder of their own."""
+
+import itertools
+import json
+import pathlib
+import re
+import secrets
+
+import httpx
+import jwt
+
+from support import wire
+from support.ports import free_port
+from support.process import Process, StartFailed, run, wait_until
+
+PASSWORD = "correct-horse-battery-staple"
+SERVICES = ("auth", "message", "gateway")
+DATE_TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
+
+_names = itertools.count(1)
+
+
+def unique_name(prefix="user"):
+    """A username that no other test uses."""
+    return f"{prefix}_{next(_names)}_{secrets.token_hex(3)}"
+
+
+def pairs(text):
+    """JSON with its objects as lists of pairs, so that the order of keys can be compared."""
+    return json.loads(text, object_pairs_hook=list)
+
+
+def keys(text):
+    """The keys of a JSON object in their order."""
+    return [key for key, _ in pairs(text)]
+
+
+def assert_envelope(answer, status, detail=None):
+    """The public envelope, whole; `detail` is compared where given. Returns the detail."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    assert keys(answer.text) == ["status_code", "detail", "date_time"]
+    body = answer.json()
+    assert body["status_code"] == status
+    assert DATE_TIME.match(body["date_time"]), body["date_time"]
+    assert answer.headers["Content-Type"].split(";")[0].strip() == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    if status >= 400:
+        assert re.match(r"^[A-Za-z][A-Za-z0-9_-]*$", answer.headers.get("Error-Code", "")), answer.headers
+    else:
+        assert "Error-Code" not in answer.headers
+    if detail is not None:
+        assert body["detail"] == detail
+    return body["detail"]
+
+
+class Api:
+    """What a client does, over one HTTP version. Answers are httpx.Response."""
+
+    def __init__(self, system, version="http1"):
+        self.system = system
+        self.version = version
+        self.http = httpx.Client(
+            base_url=system.url("gateway"), http1=version == "http1", http2=version == "http2",
+            trust_env=False, verify=False, timeout=30)
+
+    def close(self):
+        self.http.close()
+
+    def get(self, path, headers=None):
+        return self.http.get(path, headers=headers)
+
+    def post(self, path, body, headers=None):
+        return self.http.post(path, json=body, headers=headers)
+
+    def post_raw(self, path, content, headers=None):
+        sent = {"Content-Type": "application/json"} if headers is None else headers
+        return self.http.post(path, content=content, headers=sent)
+
+    def signup(self, username, password=PASSWORD, email=None, headers=None, **more):
+        body = {"username": username, "password": password, "email": email or f"{username}@example.org", **more}
+        self.system.remember_secret(password)
+        return self.post("/user/signup", body, headers)
+
+    def login(self, username, password=PASSWORD, headers=None):
+        self.system.remember_secret(password)
+        answer = self.post("/user/login", {"username": username, "password": password}, headers)
+        if answer.status_code == 200:
+            for name in ("access_token", "refresh_token"):
+                self.system.remember_secret(answer.json()["detail"][name])
+        return answer
+
+    def message(self, token=None, authorization=None):
+        if token is not None:
+            authorization = f"Bearer {token}"
+        return self.get("/user/message", None if authorization is None else {"Authorization": authorization})
+
+    def new_user(self, prefix="user", **more):
+        """Signs a user up and returns the name."""
+        name = unique_name(prefix)
+        answer = self.signup(name, **more)
+        assert answer.status_code == 201, answer.text
+        return name
+
+    def tokens(self, username, password=PASSWORD):
+        """Logs in and returns the detail of the answer: both tokens."""
+        answer = self.login(username, password)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["detail"]
+
+    def token(self, username, password=PASSWORD):
+        return self.tokens(username, password)["access_token"]
+
+
+class System:
+    """Some of the services, each with its settings; `settings` overrides what is said here (None unsets)."""
+
+    def __init__(self, folder, services=SERVICES, **settings):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.services = tuple(services)
+        self.overrides = dict(settings)
+        self.binary = self.overrides.pop("binary", None)
+        self.wrapper = self.overrides.pop("wrapper", {})
+        self.start_timeout_s = self.overrides.pop("start_timeout_s", 30)
+        self.secret_key = settings.get("SECRET_KEY") or secrets.token_urlsafe(48)
+        self.secrets = {self.secret_key}
+        self.processes = {}
+        self.past = []
+        self._apis = {}
+        self._start_all()
+
+    def _start_all(self):
+        for attempt in range(3):
+            self.ports = {name: free_port() for name in SERVICES}
+            self.settings = self._settings()
+            try:
+                for name in SERVICES:
+                    if name in self.services:
+                        self.start(name)
+                if "gateway" in self.services and "auth" in self.services:
+                    self.wait_ready("gateway")
+                return
+            except StartFailed as failed:
+                self.kill()
+                taken = re.search(r"in use|taken", failed.stderr)
+                if not taken or attempt == 2:
+                    raise
+            except BaseException:
+                self.kill()
+                raise
+
+    def _settings(self):
+        settings = {
+            "GATEWAY_LISTEN": f"127.0.0.1:{self.ports['gateway']}",
+            "AUTH_LISTEN": f"127.0.0.1:{self.ports['auth']}",
+            "MESSAGE_LISTEN": f"127.0.0.1:{self.ports['message']}",
+            "USER_SERVICE_URL": self.url("gateway") + "/",
+            "AUTH_SERVICE_URL": self.url("auth") + "/",
+            "MESSAGE_SERVICE_URL": self.url("message") + "/",
+            "DATABASE_URL": f"lmdb:{self.folder / 'data'}",
+            "LMDB_MAP_SIZE": "64MiB",
+            "SECRET_KEY": self.secret_key,
+            "LOG_FORMAT": "json",
+            "LOG_LEVEL": "info",
+            "LOOPS": "2",
+        }
+        for name, value in self.overrides.items():
+            settings[name] = value.format(**self.ports) if isinstance(value, str) else value
+        return settings
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def port(self, name="gateway"):
+        return self.ports[name]
+
+    def __getitem__(self, name):
+        """The running process of a service."""
+        return self.processes[name]
+
+    def start(self, name, **changes):
+        """Starts one service (again); returns once it listens."""
+        assert name not in self.processes
+        settings = {**self.settings, **changes}
+        self.processes[name] = Process(name, settings, self.folder, wrapper=self.wrapper.get(name, ()),
+                                       binary=self.binary, start_timeout_s=self.start_timeout_s)
+        return self.processes[name]
+
+    def stop(self, name, expected_code=0):
+        process = self.processes.pop(name)
+        self.past.append(process)
+        return process.stop(expected_code)
+
+    def kill_service(self, name):
+        """SIGKILL for one service, as a crash would do it."""
+        process = self.processes.pop(name)
+        self.past.append(process)
+        process.kill()
+
+    def kill(self):
+        for process in self.processes.values():
+            process.kill()
+        self.past.extend(self.processes.values())
+        self.processes = {}
+
+    def close(self):
+        """Drains everything, gateway first, and checks what must hold for every run."""
+        for api in self._apis.values():
+            api.close()
+        try:
+            for name in reversed(SERVICES):
+                if name in self.processes:
+                    self.stop(name)
+        finally:
+            self.kill()
+        self.assert_no_secret_was_logged()
+
+    def wait_ready(self, name="gateway", timeout_s=30):
+        """Until /health/ready answers 200."""
+        def ready():
+            try:
+                return wire.http1(self.ports[name], "GET", "/health/ready").status_code == 200
+            except (OSError, AssertionError):
+                return False
+        wait_until(ready, timeout_s, f"{name} to be ready")
+
+    def api(self, version="http1"):
+        if version not in self._apis:
+            self._apis[version] = Api(self, version)
+        return self._apis[version]
+
+    def ask(self, version, method, path, headers=(), body=None, service="gateway"):
+        """One raw request on a connection of its own: the path is sent byte for byte."""
+        return wire.WIRES[version](self.ports[service], method, path, headers, body)
+
+    def internal(self, name, method, path, body=None, headers=None):
+        """A request straight to an internal service, body as JSON (bytes: as they are)."""
+        with httpx.Client(base_url=self.url(name), trust_env=False, verify=False, timeout=30) as http:
+            if isinstance(body, bytes):
+                return http.request(method, path, content=body,
+                                    headers={"Content-Type": "application/json", **(headers or {})})
+            return http.request(method, path, json=body, headers=headers)
+
+    def user(self, *arguments, input_text=None, expected_code=0):
+        """`token-relay user ...` on this system's store."""
+        ended = run(["user", *arguments], self.settings, self.folder, input_text, binary=self.binary)
+        assert ended.returncode == expected_code, f"user {arguments}: {ended.returncode}: {ended.stderr}"
+        return ended.stdout
+
+    def claims(self, token, verify=True):
+        """The claims of a token as PyJWT reads them."""
+        return jwt.decode(token, self.secret_key, algorithms=["HS256"],
+                          options={"verify_signature": verify, "verify_aud": False})
+
+    def sign(self, claims, key=None, algorithm="HS256", headers=None):
+        """A token as PyJWT signs it."""
+        token = jwt.encode(claims, self.secret_key if key is None else key, algorithm=algorithm, headers=headers)
+        self.remember_secret(token)
+        return token
+
+    def remember_secret(self, text):
+        """From now on this text must not turn up in any log (of a token: its signature neither)."""
+        if not isinstance(text, str) or len(text) < 8:
+            return
+        self.secrets.add(text)
+        if text.count(".") == 2 and len(text.rsplit(".", 1)[1]) >= 16:
+            self.secrets.add(text.rsplit(".", 1)[1])
+
+    def assert_no_secret_was_logged(self):
+        for process in [*self.past, *self.processes.values()]:
+            for path in (process.stderr_path, process.stdout_path):
+                text = path.read_text(encoding="utf-8", errors="backslashreplace")
+                found = [secret for secret in self.secrets if secret in text]
+                assert not found, f"{process.name} logged a secret: {found[0][:4]}..."
