@@ -68,6 +68,9 @@ void exchange_answered(struct exchange *x);
  */
 h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count);
 
+/* Writes a new request id: 16 hexadecimal digits of the thread, a count. */
+void exchange_make_id(char id[REQUEST_ID_MAX_BYTES + 1]);
+
 #define EXCHANGE_ADDRESS_MAX_BYTES 63
 /* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket). */
 void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1]);

@@ -39,6 +39,7 @@ struct loop {
     h2o_multithread_receiver_t inbox;
     h2o_timeout_entry_t due; /* fires timers from within the loop's turn */
     struct timer timers;     /* head of the list, soonest first */
+    bool firing;             /* timers are being fired */
     struct clock clock;
     struct relay *relay; /* NULL where this service calls nobody */
 

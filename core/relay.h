@@ -27,6 +27,7 @@ struct relay_options {
     uint64_t connect_timeout_ms;
     uint64_t calls_max;       /* under way at once; further ones are refused */
     uint64_t answer_max_bytes;
+    uint64_t keepalive_timeout_ms; /* the other side's; connections are given up at half of it */
     const char *service_key;  /* sent as X-Service-Key; "" or NULL: not sent */
 };
 

@@ -1,0 +1,208 @@
+#include "core/exchange.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/clock.h"
+#include "core/connection.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/router.h"
+#include "core/service.h"
+
+#define STATUS_CLIENT_LEFT 499
+
+/* Lives in the request's pool, whose end tells that the client left: nothing else does (HTTP/2 reset). */
+struct exchange_cell {
+    struct exchange *x; /* NULL once answered */
+};
+
+void exchange_hold(struct exchange *x)
+{
+    assert(x->holds > 0);
+    x->holds++;
+}
+
+void exchange_release(struct exchange *x)
+{
+    assert(x->holds > 0);
+    if (--x->holds > 0)
+        return;
+
+    assert(x->req == NULL && x->cell == NULL);
+    if (x->done != NULL)
+        x->done(x);
+    x->loop->exchange_count--;
+    free(x);
+}
+
+static void end_request(struct exchange *x)
+{
+    x->cell->x = NULL;
+    x->cell = NULL;
+    x->req = NULL;
+    if (x->connection != NULL)
+        connection_request_ended(x->connection);
+    x->connection = NULL;
+}
+
+h2o_req_t *exchange_take_request(struct exchange *x)
+{
+    h2o_req_t *req = x->req;
+
+    if (req != NULL)
+        end_request(x);
+    return req;
+}
+
+void exchange_answered(struct exchange *x)
+{
+    assert(x->req == NULL);
+    exchange_release(x);
+}
+
+static void log_left(const struct exchange *x)
+{
+    const h2o_req_t *req = x->req;
+
+    log_request(&(struct log_request){
+        .request_id = x->id,
+        .method = req->method.base,
+        .method_length = req->method.len,
+        .path = req->path.base,
+        .path_length = req->query_at == SIZE_MAX ? req->path.len : req->query_at,
+        .status = STATUS_CLIENT_LEFT,
+        .duration_us = clock_monotonic_us() - x->arrived_us,
+        .user_id = x->user_id,
+    });
+}
+
+/* The dispose hook: the request's pool goes away. If that comes before the answer, the client left. */
+static void cell_disposed(void *at)
+{
+    struct exchange_cell *cell = at;
+    struct exchange *x = cell->x;
+
+    if (x == NULL)
+        return;
+    log_left(x);
+    end_request(x);
+    if (x->on_gone != NULL)
+        x->on_gone(x);
+    exchange_release(x);
+}
+
+h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count)
+{
+    h2o_iovec_t value = {NULL, 0};
+    const size_t name_length = strlen(name);
+    ssize_t cursor = -1;
+
+    *count = 0;
+    if (x->req == NULL)
+        return value;
+    while ((cursor = h2o_find_header_by_str(&x->req->headers, name, name_length, cursor)) != -1)
+        if ((*count)++ == 0)
+            value = x->req->headers.entries[cursor].value;
+    while (value.len > 0 && (value.base[0] == ' ' || value.base[0] == '\t'))
+        value.base++, value.len--;
+    while (value.len > 0 && (value.base[value.len - 1] == ' ' || value.base[value.len - 1] == '\t'))
+        value.len--;
+    return value;
+}
+
+void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1])
+{
+    struct sockaddr_storage peer = {0};
+    const void *address = NULL;
+    int family = AF_UNSPEC;
+
+    strcpy(out, "unix");
+    if (x->req == NULL || x->req->conn->callbacks->get_peername(x->req->conn, (void *)&peer) == 0)
+        return;
+    if (peer.ss_family == AF_INET) {
+        family = AF_INET;
+        address = &((struct sockaddr_in *)&peer)->sin_addr;
+    } else if (peer.ss_family == AF_INET6) {
+        const struct in6_addr *six = &((struct sockaddr_in6 *)&peer)->sin6_addr;
+        const bool mapped = IN6_IS_ADDR_V4MAPPED(six);
+        family = mapped ? AF_INET : AF_INET6;
+        address = mapped ? &six->s6_addr[12] : &six->s6_addr[0];
+    }
+    if (address != NULL)
+        inet_ntop(family, address, out, EXCHANGE_ADDRESS_MAX_BYTES + 1);
+}
+
+static bool id_is_good(h2o_iovec_t id)
+{
+    if (id.len == 0 || id.len > REQUEST_ID_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i < id.len; i++) {
+        const char c = id.base[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+              c == '-'))
+            return false;
+    }
+    return true;
+}
+
+/* Unique, not secret: 64 random bits per thread and a count. */
+void exchange_make_id(char id[REQUEST_ID_MAX_BYTES + 1])
+{
+    static _Thread_local uint64_t prefix;
+    static _Thread_local uint64_t count;
+
+    if (prefix == 0 && getrandom(&prefix, sizeof prefix, 0) != (ssize_t)sizeof prefix)
+        prefix = clock_monotonic_us();
+    snprintf(id, REQUEST_ID_MAX_BYTES + 1, "%016llx-%llx", (unsigned long long)prefix,
+             (unsigned long long)++count);
+}
+
+static void set_id(struct exchange *x)
+{
+    size_t count;
+    const h2o_iovec_t sent = exchange_header(x, "x-request-id", &count);
+
+    if (count == 1 && id_is_good(sent)) {
+        memcpy(x->id, sent.base, sent.len);
+        x->id[sent.len] = '\0';
+    } else {
+        exchange_make_id(x->id);
+    }
+}
+
+static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
+{
+    const size_t size = route != NULL && route->size > 0 ? route->size : sizeof(struct exchange);
+    struct exchange *x = memory_zeroed(size);
+    struct exchange_cell *cell = h2o_mem_alloc_shared(&req->pool, sizeof *cell, cell_disposed);
+
+    assert(size >= sizeof *x);
+    x->req = req;
+    x->loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
+    x->route = route;
+    x->arrived_us = clock_monotonic_us();
+    x->holds = 1; /* the client's */
+    x->cell = cell;
+    cell->x = x;
+    x->loop->exchange_count++;
+    x->connection = connection_of(req);
+    if (x->connection != NULL)
+        connection_request_started(x->connection);
+    set_id(x);
+    return x;
+}
+
+int exchange_on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+    const struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
+    const struct route *route = router_find(loop->service, req);
+
+    (void)handler;
+    router_enter(exchange_open(req, route));
+    return 0;
+}

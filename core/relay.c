@@ -1,0 +1,402 @@
+#include "core/relay.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <h2o.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/buffer.h"
+#include "core/loop.h"
+#include "core/memory.h"
+
+#define EVENTS_PER_WAIT 64
+#define MAX_AGE_MIN_S   1
+
+/* A reused easy handle and what it gathers. */
+struct transfer {
+    struct transfer *next; /* of the idle ones */
+    struct relay *relay;
+    struct call *call;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buffer question; /* the body sent: ours, so that it can be wiped */
+    struct buffer body;     /* the answer's */
+    bool too_large;
+};
+
+struct relay {
+    struct loop *loop;
+    struct relay_options options;
+    CURLM *multi;
+    int epoll;
+    h2o_socket_t *watch;
+    struct timer timer;
+    struct transfer *idle;
+    uint64_t under_way;
+    char *service_key_header;
+};
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct transfer *transfer = context;
+    const size_t length = size * count;
+
+    if (transfer->body.length + length > transfer->relay->options.answer_max_bytes) {
+        transfer->too_large = true;
+        return 0;
+    }
+    buffer_add(&transfer->body, bytes, length);
+    return length;
+}
+
+/* Copies a header's value if it is short and printable: it may be sent on, so it must not carry anything else. */
+static void take_value(char out[RELAY_HEADER_MAX_BYTES + 1], const char *value, size_t length)
+{
+    while (length > 0 && (*value == ' ' || *value == '\t'))
+        value++, length--;
+    while (length > 0 && (value[length - 1] == '\r' || value[length - 1] == '\n' || value[length - 1] == ' '))
+        length--;
+    if (length > RELAY_HEADER_MAX_BYTES)
+        return;
+    for (size_t i = 0; i < length; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return;
+    memcpy(out, value, length);
+    out[length] = '\0';
+}
+
+static void forget_headers(struct relay_answer *answer)
+{
+    answer->retry_after[0] = answer->www_authenticate[0] = answer->error_code[0] = '\0';
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context)
+{
+    struct transfer *transfer = context;
+    struct relay_answer *answer = &transfer->call->answer;
+    const struct {
+        const char *name;
+        char *value;
+    } wanted[] = {
+        {"retry-after:", answer->retry_after},
+        {"www-authenticate:", answer->www_authenticate},
+        {"error-code:", answer->error_code},
+    };
+    const size_t length = size * count;
+
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        forget_headers(answer); /* a status line: what came before belonged to a 1xx */
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        const size_t name_length = strlen(wanted[i].name);
+        if (length > name_length && strncasecmp(line, wanted[i].name, name_length) == 0)
+            take_value(wanted[i].value, line + name_length, length - name_length);
+    }
+    return length;
+}
+
+static enum relay_outcome outcome_of(const struct transfer *transfer, CURLcode code)
+{
+    if (code == CURLE_OK)
+        return RELAY_ANSWERED;
+    if (transfer->too_large)
+        return RELAY_TOO_LARGE;
+    return code == CURLE_OPERATION_TIMEDOUT ? RELAY_TIMED_OUT : RELAY_UNREACHABLE;
+}
+
+/* Takes the transfer off curl and off its call; it keeps the body until transfer_rest. */
+static void transfer_detach(struct transfer *transfer)
+{
+    curl_multi_remove_handle(transfer->relay->multi, transfer->easy);
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
+    buffer_clear(&transfer->question);
+    transfer->call->transfer = NULL;
+    transfer->call = NULL;
+    transfer->relay->under_way--;
+}
+
+static void transfer_rest(struct transfer *transfer)
+{
+    buffer_clear(&transfer->body);
+    transfer->next = transfer->relay->idle;
+    transfer->relay->idle = transfer;
+}
+
+static void finish(struct transfer *transfer, CURLcode code)
+{
+    struct call *call = transfer->call;
+    long status = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    call->outcome = outcome_of(transfer, code);
+    call->answer.status = (unsigned)status;
+    call->answer.body = transfer->body.at;
+    call->answer.body_length = transfer->body.length;
+    transfer_detach(transfer);
+    call->on_reply(call); /* may free the call */
+    transfer_rest(transfer);
+}
+
+/* After each action: reads what is complete to the end. on_reply may start further calls meanwhile. */
+static void finish_all(struct relay *relay)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(relay->multi, &left)) != NULL) {
+        struct transfer *transfer = NULL;
+        const CURLcode code = message->data.result;
+
+        assert(message->msg == CURLMSG_DONE);
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+        finish(transfer, code);
+    }
+}
+
+static void on_ready(h2o_socket_t *watch, const char *error)
+{
+    struct relay *relay = watch->data;
+    struct epoll_event events[EVENTS_PER_WAIT];
+    const int count = epoll_wait(relay->epoll, events, EVENTS_PER_WAIT, 0);
+    int running;
+
+    (void)error;
+    for (int i = 0; i < count; i++) {
+        const int action = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                           (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                           (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        curl_multi_socket_action(relay->multi, events[i].data.fd, action, &running);
+    }
+    finish_all(relay);
+}
+
+static void on_time(struct timer *timer)
+{
+    struct relay *relay = H2O_STRUCT_FROM_MEMBER(struct relay, timer, timer);
+    int running;
+
+    curl_multi_socket_action(relay->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    finish_all(relay);
+}
+
+static int set_timer(CURLM *multi, long timeout_ms, void *context)
+{
+    struct relay *relay = context;
+
+    (void)multi;
+    loop_timer_stop(&relay->timer);
+    if (timeout_ms >= 0)
+        loop_timer_start(relay->loop, &relay->timer, (uint64_t)timeout_ms * 1000, on_time);
+    return 0;
+}
+
+static int set_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *known)
+{
+    struct relay *relay = context;
+    struct epoll_event event = {.data.fd = fd};
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(relay->epoll, EPOLL_CTL_DEL, fd, NULL);
+        return 0;
+    }
+    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    epoll_ctl(relay->epoll, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+    curl_multi_assign(relay->multi, fd, relay);
+    return 0;
+}
+
+/* Connections are given up well before the other side's idle limit, or calls would meet closed ones. */
+static long max_age_s(const struct relay_options *options)
+{
+    const long age_s = (long)(options->keepalive_timeout_ms / 2000);
+
+    return age_s < MAX_AGE_MIN_S ? MAX_AGE_MIN_S : age_s;
+}
+
+/* What is the same for every call. PROXY "" because http_proxy in the environment would take the calls elsewhere. */
+static struct transfer *transfer_open(struct relay *relay)
+{
+    struct transfer *transfer = memory_zeroed(sizeof *transfer);
+    CURL *easy = curl_easy_init();
+
+    if (easy == NULL)
+        memory_exhausted();
+    transfer->relay = relay;
+    transfer->easy = easy;
+    buffer_open(&transfer->question);
+    buffer_open(&transfer->body);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_age_s(&relay->options));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)relay->options.connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    return transfer;
+}
+
+static void transfer_close(struct transfer *transfer)
+{
+    curl_easy_cleanup(transfer->easy);
+    buffer_close(&transfer->question);
+    buffer_close(&transfer->body);
+    free(transfer);
+}
+
+struct relay *relay_open(struct loop *loop, const struct relay_options *options)
+{
+    struct relay *relay = memory_zeroed(sizeof *relay);
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    relay->loop = loop;
+    relay->options = *options;
+    relay->multi = curl_multi_init();
+    relay->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (relay->multi == NULL || relay->epoll < 0)
+        memory_exhausted();
+    curl_multi_setopt(relay->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
+    curl_multi_setopt(relay->multi, CURLMOPT_SOCKETDATA, relay);
+    curl_multi_setopt(relay->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl_multi_setopt(relay->multi, CURLMOPT_TIMERDATA, relay);
+    /* The default, four times the handles of the moment, would trim the pool whenever load dips. */
+    curl_multi_setopt(relay->multi, CURLMOPT_MAXCONNECTS, (long)options->calls_max);
+    relay->watch = h2o_evloop_socket_create(loop->evloop, relay->epoll, H2O_SOCKET_FLAG_DONT_READ);
+    relay->watch->data = relay;
+    h2o_socket_read_start(relay->watch, on_ready);
+    if (options->service_key != NULL && *options->service_key != '\0') {
+        struct buffer line;
+        buffer_open(&line);
+        buffer_add_format(&line, "X-Service-Key: %s", options->service_key);
+        relay->service_key_header = memory_copied(line.at, line.length);
+        buffer_close(&line);
+    }
+    return relay;
+}
+
+void relay_close(struct relay *relay)
+{
+    if (relay == NULL)
+        return;
+
+    assert(relay->under_way == 0);
+    while (relay->idle != NULL) {
+        struct transfer *transfer = relay->idle;
+        relay->idle = transfer->next;
+        transfer_close(transfer);
+    }
+    curl_multi_cleanup(relay->multi);
+    loop_timer_stop(&relay->timer);
+    h2o_socket_close(relay->watch); /* closes the epoll descriptor */
+    if (relay->service_key_header != NULL)
+        explicit_bzero(relay->service_key_header, strlen(relay->service_key_header));
+    free(relay->service_key_header);
+    free(relay);
+}
+
+static void add_header(struct transfer *transfer, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(transfer->headers, line);
+
+    if (longer == NULL)
+        memory_exhausted();
+    transfer->headers = longer;
+}
+
+static void set_headers(struct transfer *transfer, const struct call *call)
+{
+    const char *type = call->content_type != NULL ? call->content_type : "application/json";
+    char line[RELAY_HEADER_MAX_BYTES + 1];
+
+    for (size_t i = 0; i < sizeof call->headers / sizeof call->headers[0] && call->headers[i] != NULL; i++)
+        add_header(transfer, call->headers[i]);
+    if (call->body != NULL) {
+        snprintf(line, sizeof line, "Content-Type: %s", type);
+        add_header(transfer, line);
+    }
+    if (transfer->relay->service_key_header != NULL)
+        add_header(transfer, transfer->relay->service_key_header);
+    add_header(transfer, "Expect:");
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
+}
+
+static void set_method(struct transfer *transfer, const struct call *call)
+{
+    CURL *easy = transfer->easy;
+    const bool is_get = strcmp(call->method, "GET") == 0;
+
+    if (is_get && call->body == NULL) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+        return;
+    }
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)call->body_length);
+    if (call->body != NULL)
+        buffer_add(&transfer->question, call->body, call->body_length);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->question.at);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, strcmp(call->method, "POST") == 0 ? NULL : call->method);
+}
+
+static void set_url(struct transfer *transfer, const struct call *call)
+{
+    struct buffer url;
+
+    buffer_open(&url);
+    buffer_add_text(&url, call->base);
+    buffer_add_text(&url, call->path);
+    curl_easy_setopt(transfer->easy, CURLOPT_URL, url.at);
+    buffer_close(&url);
+}
+
+bool call_start(struct relay *relay, struct call *call)
+{
+    struct transfer *transfer;
+    const uint64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : relay->options.timeout_ms;
+
+    assert(call->transfer == NULL && call->on_reply != NULL);
+    if (relay->under_way >= relay->options.calls_max)
+        return false;
+
+    transfer = relay->idle;
+    if (transfer != NULL)
+        relay->idle = transfer->next;
+    else
+        transfer = transfer_open(relay);
+    transfer->call = call;
+    transfer->too_large = false;
+    call->transfer = transfer;
+    forget_headers(&call->answer);
+    set_url(transfer, call);
+    set_method(transfer, call);
+    set_headers(transfer, call);
+    curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
+    curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, call->fresh ? 1L : 0L);
+    relay->under_way++;
+    if (curl_multi_add_handle(relay->multi, transfer->easy) != CURLM_OK)
+        memory_exhausted();
+    return true;
+}
+
+void call_cancel(struct call *call)
+{
+    struct transfer *transfer = call->transfer;
+
+    if (transfer == NULL)
+        return;
+    transfer_detach(transfer);
+    transfer_rest(transfer);
+}

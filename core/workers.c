@@ -1,0 +1,150 @@
+#include "core/workers.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/memory.h"
+
+struct workers {
+    struct workers_options options;
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    struct job *first;
+    struct job **end;
+    size_t queued;
+    bool closing;
+    pthread_t threads[];
+};
+
+/* The next job, or NULL when the pool closes. */
+static struct job *take(struct workers *workers)
+{
+    struct job *job;
+
+    pthread_mutex_lock(&workers->lock);
+    while (workers->first == NULL && !workers->closing)
+        pthread_cond_wait(&workers->wanted, &workers->lock);
+    job = workers->first;
+    if (job != NULL) {
+        workers->first = job->next;
+        if (workers->first == NULL)
+            workers->end = &workers->first;
+        workers->queued--;
+    }
+    pthread_mutex_unlock(&workers->lock);
+    return job;
+}
+
+static void finish(struct task *task)
+{
+    struct job *job = H2O_STRUCT_FROM_MEMBER(struct job, task, task);
+    job->done(job);
+}
+
+static void work(struct workers *workers, struct job *job, void *state)
+{
+    const uint64_t age_us = clock_monotonic_us() - job->queued_us;
+
+    if (atomic_load(&job->cancelled)) {
+        job->outcome = JOB_CANCELLED;
+    } else if (age_us > workers->options.age_max_ms * 1000) {
+        job->outcome = JOB_TOO_OLD;
+    } else {
+        job->outcome = JOB_RAN;
+        job->run(job, state);
+    }
+    job->task.run = finish;
+    loop_post(job->loop, &job->task);
+}
+
+/*
+ * Niced, so that loops and the other services run first in a storm; not SCHED_IDLE, because a worker that starves
+ * while it holds a queue's lock would stop the loop that waits for it.
+ */
+static void lower_priority(int nice_value)
+{
+    const id_t thread = (id_t)syscall(SYS_gettid);
+    (void)setpriority(PRIO_PROCESS, thread, nice_value);
+}
+
+static void *worker(void *argument)
+{
+    struct workers *workers = argument;
+    const struct workers_options *options = &workers->options;
+    void *state = options->open_state == NULL ? NULL : options->open_state(options->context);
+    struct job *job;
+
+    lower_priority(options->nice);
+    while ((job = take(workers)) != NULL)
+        work(workers, job, state);
+    if (options->close_state != NULL)
+        options->close_state(state);
+    return NULL;
+}
+
+struct workers *workers_open(const struct workers_options *options)
+{
+    struct workers *workers =
+        memory_zeroed(sizeof *workers + options->count * sizeof workers->threads[0]);
+
+    assert(options->count > 0 && options->queue_max > 0);
+    workers->options = *options;
+    workers->end = &workers->first;
+    pthread_mutex_init(&workers->lock, NULL);
+    pthread_cond_init(&workers->wanted, NULL);
+    for (size_t i = 0; i < options->count; i++)
+        if (pthread_create(&workers->threads[i], NULL, worker, workers) != 0) {
+            fputs("token-relay: cannot start a worker thread\n", stderr);
+            abort();
+        }
+    return workers;
+}
+
+void workers_close(struct workers *workers)
+{
+    if (workers == NULL)
+        return;
+
+    pthread_mutex_lock(&workers->lock);
+    assert(workers->first == NULL);
+    workers->closing = true;
+    pthread_cond_broadcast(&workers->wanted);
+    pthread_mutex_unlock(&workers->lock);
+    for (size_t i = 0; i < workers->options.count; i++)
+        pthread_join(workers->threads[i], NULL);
+    pthread_cond_destroy(&workers->wanted);
+    pthread_mutex_destroy(&workers->lock);
+    free(workers);
+}
+
+bool workers_submit(struct workers *workers, struct loop *loop, struct job *job)
+{
+    bool taken = false;
+
+    assert(job->run != NULL && job->done != NULL);
+    job->loop = loop;
+    job->next = NULL;
+    job->queued_us = clock_monotonic_us();
+    pthread_mutex_lock(&workers->lock);
+    if (workers->queued < workers->options.queue_max) {
+        *workers->end = job;
+        workers->end = &job->next;
+        workers->queued++;
+        taken = true;
+    }
+    pthread_mutex_unlock(&workers->lock);
+    if (taken)
+        pthread_cond_signal(&workers->wanted);
+    return taken;
+}
+
+void job_cancel(struct job *job)
+{
+    atomic_store(&job->cancelled, true);
+}
