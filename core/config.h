@@ -31,9 +31,9 @@ struct config_url {
     char base[300]; /* "http://host:port", no slash at the end */
 };
 
-/* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses). */
+/* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses: 0.0.0.0). Port 0: any that is free. */
 struct config_address {
-    char host[256]; /* "" where the setting is unset */
+    char host[256]; /* never "" after config_load */
     uint16_t port;
 };
 
@@ -44,6 +44,7 @@ typedef uint64_t config_size; /* bytes */
 typedef unsigned config_choice;
 
 #define SECTION(title)
+#define CHOICES(NAME, ...)
 #define SETTING(field, NAME, kind, default_value, min, max, used_by, sentence) CONFIG_TYPE_##kind field;
 #define CONFIG_TYPE_TEXT                                                       config_text
 #define CONFIG_TYPE_SECRET                                                     config_secret
@@ -57,13 +58,16 @@ struct config {
     bool database_url_is_set; /* DATABASE_URL was given, not defaulted */
 };
 #undef SECTION
+#undef CHOICES
 #undef SETTING
 
 /*
  * Reads the settings that `users` (a set of enum config_user) read, into *config; the others keep their defaults.
- * The .env file is ".env" in the working directory; absent is fine. Unset …_LISTEN are filled in from …_SERVICE_URL.
+ * A name that is set but empty counts as not set. The .env file is ".env" in the working directory; absent is fine,
+ * unreadable or over 1 MiB is not; a line of it that cannot be read is told of on standard error and skipped.
+ * Unset …_LISTEN are filled in from …_SERVICE_URL. An unset SECRET_KEY is no fault here: auth asks for it.
  * False: error holds one sentence that names the setting and what would be right (never a secret's value).
- * Texts live until config_free.
+ * *config is then untouched. Texts live until config_free.
  */
 bool config_load(struct config *config, unsigned users, char *error, size_t error_size);
 
