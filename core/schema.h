@@ -1,11 +1,12 @@
 /*
- * schema.h - JSON body to C struct, by declaration. A form is a table of fields; one reader reads them all and
- * reports every fault of a body at once, worded as FastAPI users know it. The only file but reply that sees cJSON.
+ * schema.h - JSON body to C struct, by declaration. A form is a table of fields; one reader reads them all
+ * and reports every fault of a body at once, worded as FastAPI users know it. The only file but reply that
+ * sees cJSON.
  *
  *     struct signup_form { struct text username; struct text password; bool is_admin; };
  *     static const struct field signup_fields[] = {
- *         {.name = "username", .kind = FIELD_TEXT, .at = offsetof(struct signup_form, username), .required = true,
- *          .min = 1, .max = 64, .unit = UNIT_CODE_POINTS, .rule = username_rule}, ...
+ *         {.name = "username", .kind = FIELD_TEXT, .at = offsetof(struct signup_form, username), .required =
+ * true, .min = 1, .max = 64, .unit = UNIT_CODE_POINTS, .rule = username_rule}, ...
  */
 #ifndef CORE_SCHEMA_H
 #define CORE_SCHEMA_H
@@ -26,8 +27,8 @@ enum field_kind {
     FIELD_TEXT,         /* a JSON string -> struct text */
     FIELD_LENIENT_BOOL, /* what pydantic reads as a boolean -> bool; absent: false */
     FIELD_STRICT_BOOL,  /* true or false alone -> enum field_bool; absent or null: FIELD_BOOL_ABSENT */
-    FIELD_ID,           /* an integral number 1..2^53 -> uint64_t */
-    FIELD_RAW,          /* any value, as compact JSON text -> struct text */
+    FIELD_ID,           /* an integral number 1..2^53-1 (beyond it a double cannot tell) -> uint64_t */
+    FIELD_RAW,          /* any value, as compact JSON text with its digits as sent -> struct text */
 };
 
 enum field_bool { FIELD_BOOL_ABSENT, FIELD_BOOL_FALSE, FIELD_BOOL_TRUE };
@@ -55,10 +56,11 @@ struct form {
 struct reading;
 
 /*
- * Reads a body of `length` bytes (need not be NUL-terminated; NULL with 0 is an empty body) into *out, which is
- * zeroed first. Returns the reading, which the caller closes when it no longer needs the texts.
- * Faults are appended to `faults` as a JSON list ([{"loc": ..., "msg": ..., "type": ...}, ...], order of the fields,
- * never any input); an untouched buffer means that all is right. On faults *out is incomplete: do not use it.
+ * Reads a body of `length` bytes (need not be NUL-terminated; NULL with 0 is an empty body) into *out, which
+ * is zeroed first. Returns the reading, which the caller closes when it no longer needs the texts. Faults are
+ * appended to `faults` as a JSON list ([{"loc": ..., "msg": ..., "type": ...}, ...], order of the fields,
+ * never any input); an untouched buffer means that all is right. On faults *out is zeroed and NULL returned.
+ * A field that may be absent and is stays zeroed (a text: at is NULL).
  * Not JSON: strict RFC 8259, plus UTF-8 throughout, no duplicate key in any object, no \u0000, nesting <= 64.
  */
 struct reading *schema_read(const struct form *form, const char *body, size_t length, void *out,

@@ -1,0 +1,397 @@
+#include "core/schema.h"
+
+#include <assert.h>
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/json_scan.h"
+#include "core/utf8.h"
+
+/* Doubles hold every whole number up to here, and none beyond it for sure. */
+#define ID_MAX 9007199254740991.0
+
+struct reading {
+    cJSON *tree; /* texts point into it */
+    char *raw;   /* FIELD_RAW texts, one after the other, each with its NUL */
+    size_t raw_size;
+    size_t raw_length;
+};
+
+/* One schema_read. */
+struct reader {
+    const struct form *form;
+    const char *body;
+    size_t length;
+    char *out;
+    struct reading *reading;
+    struct buffer *faults;
+    size_t fault_count;
+};
+
+static void *allocate(size_t size)
+{
+    void *at = calloc(1, size);
+    if (at == NULL) {
+        fputs("token-relay: out of memory\n", stderr);
+        abort();
+    }
+    return at;
+}
+
+static void open_fault(struct reader *reader)
+{
+    buffer_add_text(reader->faults,
+                    reader->fault_count++ == 0 ? "[{\"loc\":[\"body\"" : ",{\"loc\":[\"body\"");
+}
+
+static void close_fault(struct reader *reader, const char *message, const char *type)
+{
+    buffer_add_text(reader->faults, "],\"msg\":");
+    buffer_add_json(reader->faults, message, strlen(message));
+    buffer_add_text(reader->faults, ",\"type\":\"");
+    buffer_add_text(reader->faults, type);
+    buffer_add_text(reader->faults, "\"}");
+}
+
+static void body_fault(struct reader *reader, const char *message, const char *type)
+{
+    open_fault(reader);
+    close_fault(reader, message, type);
+}
+
+static void syntax_fault(struct reader *reader, size_t offset)
+{
+    assert(offset <= reader->length);
+    open_fault(reader);
+    buffer_add_char(reader->faults, ',');
+    buffer_add_number(reader->faults, offset);
+    close_fault(reader, "JSON decode error", "json_invalid");
+}
+
+static void field_fault(struct reader *reader, const struct field *field, const char *message,
+                        const char *type)
+{
+    open_fault(reader);
+    buffer_add_char(reader->faults, ',');
+    buffer_add_json(reader->faults, field->name, strlen(field->name));
+    close_fault(reader, message, type);
+}
+
+static void length_fault(struct reader *reader, const struct field *field, bool too_long)
+{
+    char message[80];
+    size_t limit = too_long ? field->max : field->min;
+    int length =
+        snprintf(message, sizeof(message), "String should have at %s %zu %s%s", too_long ? "most" : "least",
+                 limit, field->unit == UNIT_BYTES ? "byte" : "character", limit == 1 ? "" : "s");
+    assert(length > 0 && (size_t)length < sizeof(message));
+    (void)length;
+    field_fault(reader, field, message, too_long ? "string_too_long" : "string_too_short");
+}
+
+static void *member(const struct reader *reader, const struct field *field, size_t size)
+{
+    assert(field->at + size <= reader->form->size);
+    (void)size;
+    return reader->out + field->at;
+}
+
+static size_t count_code_points(const char *text, size_t length)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += utf8_is_tail(text[i]) ? 0 : 1;
+    return count;
+}
+
+static void read_text(struct reader *reader, const struct field *field, const cJSON *item)
+{
+    if (!cJSON_IsString(item)) {
+        field_fault(reader, field, "Input should be a valid string", "string_type");
+        return;
+    }
+    const char *text = item->valuestring;
+    size_t length = strlen(text);
+    size_t units = field->unit == UNIT_BYTES ? length : count_code_points(text, length);
+    if (units < field->min || (field->max > 0 && units > field->max)) {
+        length_fault(reader, field, units >= field->min);
+        return;
+    }
+    const char *sentence = field->rule == NULL ? NULL : field->rule(text, length);
+    if (sentence != NULL) {
+        field_fault(reader, field, sentence, "value_error");
+        return;
+    }
+    struct text *to = member(reader, field, sizeof(*to));
+    *to = (struct text){.at = text, .length = length};
+}
+
+/* The words that pydantic reads as a boolean, in any ASCII case. */
+static bool read_bool_word(const char *word, bool *value)
+{
+    static const char *const words[][2] = {{"false", "true"}, {"0", "1"}, {"no", "yes"},
+                                           {"off", "on"},     {"f", "t"}, {"n", "y"}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        for (int truth = 0; truth < 2; truth++)
+            if (strcasecmp(word, words[i][truth]) == 0) {
+                *value = truth == 1;
+                return true;
+            }
+    return false;
+}
+
+/* Of a type that might be read as a boolean: all but null, lists, objects and numbers with a fraction. */
+static bool may_be_bool(const cJSON *item)
+{
+    if (cJSON_IsNumber(item))
+        return isfinite(item->valuedouble) && trunc(item->valuedouble) == item->valuedouble;
+    return cJSON_IsBool(item) || cJSON_IsString(item);
+}
+
+static bool read_bool(const cJSON *item, bool *value)
+{
+    if (cJSON_IsString(item))
+        return read_bool_word(item->valuestring, value);
+    if (cJSON_IsNumber(item)) {
+        *value = item->valuedouble >= 1;
+        return item->valuedouble >= 0 && item->valuedouble <= 1;
+    }
+    assert(cJSON_IsBool(item));
+    *value = cJSON_IsTrue(item);
+    return true;
+}
+
+static void read_lenient_bool(struct reader *reader, const struct field *field, const cJSON *item)
+{
+    bool value = false;
+    if (!may_be_bool(item))
+        field_fault(reader, field, "Input should be a valid boolean", "bool_type");
+    else if (!read_bool(item, &value))
+        field_fault(reader, field, "Input should be a valid boolean, unable to interpret input",
+                    "bool_parsing");
+    else
+        *(bool *)member(reader, field, sizeof(bool)) = value;
+}
+
+static void read_strict_bool(struct reader *reader, const struct field *field, const cJSON *item)
+{
+    if (cJSON_IsNull(item))
+        return; /* as if it were absent */
+    if (!cJSON_IsBool(item)) {
+        field_fault(reader, field, "Input should be a valid boolean", "bool_type");
+        return;
+    }
+    enum field_bool *to = member(reader, field, sizeof(*to));
+    *to = cJSON_IsTrue(item) ? FIELD_BOOL_TRUE : FIELD_BOOL_FALSE;
+}
+
+static void read_id(struct reader *reader, const struct field *field, const cJSON *item)
+{
+    double number = cJSON_IsNumber(item) ? item->valuedouble : 0;
+    if (!(number >= 1 && number <= ID_MAX) || trunc(number) != number) {
+        field_fault(reader, field, "Input should be a valid integer", "int_type");
+        return;
+    }
+    uint64_t *to = member(reader, field, sizeof(*to));
+    *to = (uint64_t)number;
+}
+
+/*
+ * FIELD_RAW copies from the body, because cJSON would print the digits of a double. The body is known to be
+ * an object by the letter of the RFC, so these walk without checking again.
+ */
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static const char *skip_to(const char *at, char c)
+{
+    while (*at != c)
+        at++;
+    return at;
+}
+
+/* Behind the string whose quote is at `at`. */
+static const char *skip_string(const char *at)
+{
+    assert(*at == '"');
+    for (at++; *at != '"'; at++)
+        if (*at == '\\')
+            at++;
+    return at + 1;
+}
+
+/* At the comma or brace that ends the value at `at`. */
+static const char *skip_value(const char *at)
+{
+    for (size_t depth = 0; depth > 0 || (*at != ',' && *at != '}');) {
+        if (*at == '"') {
+            at = skip_string(at);
+            continue;
+        }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        at++;
+    }
+    return at;
+}
+
+/* The value of the object's member number `index`, white space around it. */
+static const char *find_value(const char *body, size_t index)
+{
+    const char *at = skip_to(body, '{');
+    for (;; index--) {
+        at = skip_string(skip_to(at, '"'));
+        at = skip_to(at, ':') + 1;
+        if (index == 0)
+            return at;
+        at = skip_value(at);
+        assert(*at == ',');
+    }
+}
+
+static void add_raw(struct reading *reading, const char *bytes, size_t length)
+{
+    assert(length <= reading->raw_size - reading->raw_length);
+    memcpy(reading->raw + reading->raw_length, bytes, length);
+    reading->raw_length += length;
+}
+
+static void read_raw(struct reader *reader, const struct field *field, const cJSON *item)
+{
+    struct reading *reading = reader->reading;
+    if (reading->raw == NULL) {
+        /* Fields have different names, so each takes another part of the body. */
+        reading->raw_size = reader->length + reader->form->count;
+        reading->raw = allocate(reading->raw_size);
+    }
+    size_t index = 0;
+    for (const cJSON *before = reading->tree->child; before != item; before = before->next)
+        index++;
+    const char *at = find_value(reader->body, index);
+    const char *end = skip_value(at);
+    size_t begin = reading->raw_length;
+    while (at < end) {
+        const char *next = *at == '"' ? skip_string(at) : at + 1;
+        if (!is_space(*at))
+            add_raw(reading, at, (size_t)(next - at));
+        at = next;
+    }
+    struct text *to = member(reader, field, sizeof(*to));
+    *to = (struct text){.at = reading->raw + begin, .length = reading->raw_length - begin};
+    add_raw(reading, "", 1);
+}
+
+static void read_field(struct reader *reader, const struct field *field)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(reader->reading->tree, field->name);
+    if (item == NULL) {
+        if (field->required && field->kind != FIELD_STRICT_BOOL)
+            field_fault(reader, field, "Field required", "missing");
+        return;
+    }
+    switch (field->kind) {
+    case FIELD_TEXT:
+        read_text(reader, field, item);
+        return;
+    case FIELD_LENIENT_BOOL:
+        read_lenient_bool(reader, field, item);
+        return;
+    case FIELD_STRICT_BOOL:
+        read_strict_bool(reader, field, item);
+        return;
+    case FIELD_ID:
+        read_id(reader, field, item);
+        return;
+    case FIELD_RAW:
+        read_raw(reader, field, item);
+        return;
+    }
+    abort();
+}
+
+static bool begins_object(const char *body, size_t length)
+{
+    size_t i = 0;
+    while (i < length && is_space(body[i]))
+        i++;
+    return i < length && body[i] == '{';
+}
+
+/* False: there is a fault, and no tree. */
+static bool parse(struct reader *reader)
+{
+    size_t wrong_at = 0;
+    if (reader->length == 0) {
+        body_fault(reader, "Field required", "missing");
+    } else if (!json_scan(reader->body, reader->length, &wrong_at)) {
+        syntax_fault(reader, wrong_at);
+    } else if (!begins_object(reader->body, reader->length)) {
+        body_fault(reader, "Input should be a valid dictionary or object to extract fields from",
+                   "model_attributes_type");
+    } else {
+        /* The scan found the end of the object, so cJSON needs no NUL behind the body to stop there. */
+        const char *end = NULL;
+        reader->reading->tree = cJSON_ParseWithLengthOpts(reader->body, reader->length, &end, false);
+        if (reader->reading->tree == NULL)
+            syntax_fault(reader, end == NULL ? 0 : (size_t)(end - reader->body));
+    }
+    assert((reader->reading->tree == NULL) == (reader->fault_count > 0));
+    return reader->reading->tree != NULL;
+}
+
+struct reading *schema_read(const struct form *form, const char *body, size_t length, void *out,
+                            struct buffer *faults)
+{
+    assert(body != NULL || length == 0);
+    assert(form->fields != NULL && form->size > 0);
+    struct reader reader = {.form = form, .body = body, .length = length, .out = out, .faults = faults};
+    reader.reading = allocate(sizeof(*reader.reading));
+    memset(out, 0, form->size);
+    if (parse(&reader)) {
+        assert(cJSON_IsObject(reader.reading->tree));
+        for (size_t i = 0; i < form->count; i++)
+            read_field(&reader, &form->fields[i]);
+    }
+    if (reader.fault_count == 0)
+        return reader.reading;
+    buffer_add_char(faults, ']');
+    memset(out, 0, form->size); /* no text must point into what is freed */
+    reading_close(reader.reading);
+    return NULL;
+}
+
+/* As deep as json_scan let it be. */
+static void wipe(cJSON *first, size_t depth)
+{
+    assert(depth <= JSON_DEPTH_MAX);
+    for (cJSON *item = first; item != NULL; item = item->next) {
+        if (item->valuestring != NULL)
+            explicit_bzero(item->valuestring, strlen(item->valuestring));
+        if (item->string != NULL)
+            explicit_bzero(item->string, strlen(item->string));
+        item->valuedouble = 0;
+        item->valueint = 0;
+        if (item->child != NULL)
+            wipe(item->child, depth + 1);
+    }
+}
+
+void reading_close(struct reading *reading)
+{
+    if (reading == NULL)
+        return;
+    wipe(reading->tree, 0);
+    cJSON_Delete(reading->tree);
+    if (reading->raw != NULL)
+        explicit_bzero(reading->raw, reading->raw_size);
+    free(reading->raw);
+    free(reading);
+}
