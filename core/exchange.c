@@ -177,7 +177,7 @@ static void set_id(struct exchange *x)
 
 static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
 {
-    const size_t size = route != NULL && route->size > 0 ? route->size : sizeof(struct exchange);
+    const size_t size = route != NULL && route->size != NULL ? *route->size : sizeof(struct exchange);
     struct exchange *x = memory_zeroed(size);
     struct exchange_cell *cell = h2o_mem_alloc_shared(&req->pool, sizeof *cell, cell_disposed);
 

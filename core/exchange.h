@@ -29,7 +29,7 @@ struct service;
 struct route {
     const char *method;
     const char *path;
-    size_t size;                        /* of the struct that embeds the exchange; 0: the exchange alone */
+    const size_t *size;                 /* of the struct that embeds the exchange; NULL: the exchange alone */
     void (*handle)(struct exchange *x); /* the client is there; may answer at once or later */
     unsigned flags;
 };

@@ -1,0 +1,100 @@
+#include "gateway/forward.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/reply.h"
+#include "core/schema.h"
+
+const struct peer peer_auth = {FAULT_AUTH_UNAVAILABLE, FAULT_AUTH_TIMEOUT};
+const struct peer peer_message = {FAULT_MESSAGE_UNAVAILABLE, FAULT_MESSAGE_TIMEOUT};
+
+/* A request that was forwarded to us hides where it came from: RFC 7239, section 6.2, calls that "unknown". */
+static bool came_through_a_proxy(const struct exchange *x)
+{
+    size_t count = 0;
+
+    exchange_header(x, "x-forwarded-for", &count);
+    if (count == 0)
+        exchange_header(x, "forwarded", &count);
+    return count > 0;
+}
+
+void forward_fill(struct forward *forward, const struct exchange *x)
+{
+    char peer[EXCHANGE_ADDRESS_MAX_BYTES + 1] = "unknown";
+
+    if (!came_through_a_proxy(x))
+        exchange_peer(x, peer);
+    snprintf(forward->request_id, sizeof forward->request_id, "X-Request-Id: %s", x->id);
+    snprintf(forward->client_address, sizeof forward->client_address, "X-Client-Address: %s", peer);
+}
+
+static const char *outcome_word(enum relay_outcome outcome)
+{
+    switch (outcome) {
+    case RELAY_ANSWERED:
+        return "unexpected answer";
+    case RELAY_UNREACHABLE:
+        return "unreachable";
+    case RELAY_TIMED_OUT:
+        return "timed out";
+    case RELAY_TOO_LARGE:
+        return "answer too large";
+    }
+    return "?";
+}
+
+void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call)
+{
+    log_event(LOG_WARN, "relay_failed", LOG_STRING("request_id", x->id), LOG_STRING("path", call->path),
+              LOG_STRING("outcome", outcome_word(call->outcome)), LOG_NUMBER("status", call->answer.status));
+    reply_fault(x, call->outcome == RELAY_TIMED_OUT ? peer->timeout : peer->unavailable);
+}
+
+struct refusal_form {
+    struct text detail;
+};
+
+static const struct field refusal_fields[] = {
+    {.name = "detail", .kind = FIELD_RAW, .at = offsetof(struct refusal_form, detail), .required = true},
+};
+static const struct form refusal = {refusal_fields, 1, sizeof(struct refusal_form)};
+
+static bool may_be_passed_on(const struct relay_answer *answer)
+{
+    static const unsigned statuses[] = {400, 401, 403, 404, 409, 422, 429, 503};
+
+    if (strcmp(answer->error_code, fault_row(FAULT_SERVICE_KEY_REFUSED)->name) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+        if (answer->status == statuses[i])
+            return true;
+    return false;
+}
+
+void forward_reply_refused(struct exchange *x, const struct call *call)
+{
+    const struct relay_answer *answer = &call->answer;
+    struct refusal_form form;
+    struct buffer faults;
+
+    if (!may_be_passed_on(answer)) {
+        forward_reply_failed(x, &peer_auth, call);
+        return;
+    }
+    buffer_open(&faults);
+    struct reading *reading = schema_read(&refusal, answer->body, answer->body_length, &form, &faults);
+    if (faults.length > 0)
+        forward_reply_failed(x, &peer_auth, call);
+    else
+        reply_passed_on(x, &(struct passed_on){.status = answer->status,
+                                               .detail = form.detail.at,
+                                               .detail_length = form.detail.length,
+                                               .error_code = answer->error_code,
+                                               .retry_after = answer->retry_after,
+                                               .www_authenticate = answer->www_authenticate});
+    reading_close(reading);
+    buffer_close(&faults);
+}

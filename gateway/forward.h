@@ -1,0 +1,39 @@
+/*
+ * forward.h - what a call to another service has in common: the headers it carries on, and what its answer means.
+ */
+#ifndef GATEWAY_FORWARD_H
+#define GATEWAY_FORWARD_H
+
+#include <stdbool.h>
+
+#include "core/buffer.h"
+#include "core/exchange.h"
+#include "core/fault.h"
+#include "core/relay.h"
+
+/* "X-Request-Id: ..." and "X-Client-Address: ...": lines for call.headers; keep it as long as the call starts. */
+struct forward {
+    char request_id[sizeof "X-Request-Id: " + REQUEST_ID_MAX_BYTES];
+    char client_address[sizeof "X-Client-Address: " + EXCHANGE_ADDRESS_MAX_BYTES];
+};
+
+void forward_fill(struct forward *forward, const struct exchange *x);
+
+/* A service that can be called, and the faults that stand for it. */
+struct peer {
+    enum fault unavailable;
+    enum fault timeout;
+};
+extern const struct peer peer_auth;
+extern const struct peer peer_message;
+
+/* Answers for a call that brought no answer, or one that must not be passed on. Last statement. */
+void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call);
+
+/*
+ * Passes on what auth refused: 400, 401, 403, 404, 409, 422, 429, 503 with detail and headers; anything else, a body
+ * that is not {"detail": ...}, or a refusal of our service key, is 502. Last statement.
+ */
+void forward_reply_refused(struct exchange *x, const struct call *call);
+
+#endif

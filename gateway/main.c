@@ -1,0 +1,89 @@
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "core/relay.h"
+#include "core/service.h"
+#include "gateway/contract.h"
+#include "gateway/gateway.h"
+#include "gateway/state.h"
+
+static const struct route routes[] = {
+    {"POST", GATEWAY_PATH_SIGNUP, &account_size, signup_handle, ROUTE_TAKES_JSON},
+    {"POST", GATEWAY_PATH_LOGIN, &account_size, login_handle, ROUTE_TAKES_JSON},
+    {"GET", GATEWAY_PATH_MESSAGE, &message_size, message_handle, 0},
+};
+
+static const struct config_address *address(const struct config *config)
+{
+    return &config->gateway_listen;
+}
+
+static bool gateway_open(struct service *service, char *error, size_t error_size)
+{
+    (void)error, (void)error_size; /* nothing here can fail */
+    service->state = memory_zeroed(sizeof(struct gateway));
+    return true;
+}
+
+static void open_loop(struct loop *loop)
+{
+    const struct config *config = loop->service->config;
+    const struct relay_options options = {
+        .timeout_ms = config->relay_timeout_ms,
+        .connect_timeout_ms = config->relay_connect_timeout_ms,
+        .calls_max = config->relay_calls_max,
+        .answer_max_bytes = config->relay_answer_max,
+        .keepalive_timeout_ms = config->keepalive_timeout_ms,
+        .service_key = config->service_key,
+    };
+
+    loop->relay = relay_open(loop, &options);
+    if (loop->index == 0)
+        gateway_of(loop->service)->probe = probe_open(loop);
+}
+
+static void close_loop(struct loop *loop)
+{
+    if (loop->index == 0)
+        probe_close(gateway_of(loop->service)->probe);
+    relay_close(loop->relay);
+}
+
+static void gateway_close(struct service *service)
+{
+    free(service->state);
+}
+
+static const char *word(bool is_ready)
+{
+    return is_ready ? "ready" : "unavailable";
+}
+
+/* Without auth nothing works; message is reported, not required. */
+static bool is_ready(struct service *service, struct buffer *members)
+{
+    struct gateway *gateway = gateway_of(service);
+    const bool auth_is_ready = atomic_load(&gateway->auth_is_ready);
+
+    buffer_add_format(members, ",\"auth\":\"%s\",\"message\":\"%s\"", word(auth_is_ready),
+                      word(atomic_load(&gateway->message_is_ready)));
+    return auth_is_ready;
+}
+
+int gateway_main(const struct config *config)
+{
+    static const struct service_definition definition = {
+        .name = "gateway",
+        .title = "User Service",
+        .has_envelope = true,
+        .routes = routes,
+        .route_count = sizeof routes / sizeof routes[0],
+        .address = address,
+        .open = gateway_open,
+        .open_loop = open_loop,
+        .close_loop = close_loop,
+        .close = gateway_close,
+        .is_ready = is_ready,
+    };
+    return service_main(&definition, config);
+}
