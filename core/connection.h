@@ -1,6 +1,7 @@
 /*
  * connection.h - one accepted socket, from accept to close: counted, capped, and swept when it stalls.
- * The struct hangs on the socket (h2o_socket_t.on_close.data) and survives the switch from HTTP/1.1 to HTTP/2.
+ * The struct hangs on the socket (h2o_socket_t.on_close.data) and survives the switch from HTTP/1.1 to
+ * HTTP/2.
  */
 #ifndef CORE_CONNECTION_H
 #define CORE_CONNECTION_H
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 struct loop;
-struct address_slot; /* how many connections one client address has, over all loops */
+struct address_slot; /* core/address_slot.h */
 
 /* What may happen at most so often in a second: a window of one second, counted. */
 struct budget {
@@ -24,32 +25,57 @@ struct connection {
     struct loop *loop;
     h2o_socket_t *socket;
     struct address_slot *address;
-    uint64_t accepted_ms;   /* monotonic */
-    uint64_t quiet_since_ms; /* when the last request ended, or the connection was accepted */
+    uint64_t accepted_ms;    /* monotonic */
+    uint64_t quiet_since_ms; /* monotonic: when the last request ended, or the connection was accepted */
     uint64_t requests_started;
     unsigned requests_open; /* exchanges that are not answered yet */
     struct budget resets;
     struct budget frames;
-    bool cut; /* shut down by us; the loop closes it in its own time */
+    h2o_socket_cb on_read; /* H2O's own, called by connection_read */
+    bool cut;              /* shut down by us; the loop closes it in its own time */
+    bool busy;             /* the sweeper's: a request is arriving, or an answer leaving */
 };
 
-/* The connection of a request; NULL in a self-test. */
+/*
+ * Takes over a socket that was just accepted: the struct hangs on it and is freed when H2O closes it. NULL:
+ * its address has too many connections, and the socket was closed.
+ */
+struct connection *connection_open(struct loop *loop, h2o_socket_t *socket);
+
+/* The connection of a request or of a socket; NULL where connection_open did not make one. */
 struct connection *connection_of(h2o_req_t *req);
+struct connection *connection_of_socket(h2o_socket_t *socket);
+
+/*
+ * What the sockets of connections are read through: H2O's own callback, with connection_reading() telling
+ * meanwhile whose bytes these are. Cuts a connection of which H2O keeps more unread bytes than any request
+ * can have.
+ */
+void connection_read(h2o_socket_t *socket, const char *fault);
+struct connection *connection_reading(void);
 
 /* Called by the exchange when a request starts (handler entered) and ends (answered, or the client left). */
 void connection_request_started(struct connection *connection);
 void connection_request_ended(struct connection *connection);
 
-/* Shuts the socket down in both directions; H2O then closes it. Safe inside any callback. */
+/*
+ * Shuts the socket down in both directions; H2O then closes it. Safe inside any callback. The reason is
+ * logged, at most once a second; NULL: not worth a line.
+ */
 void connection_cut(struct connection *connection, const char *reason);
+/* Only logs, in the same way: where H2O itself is about to close. */
+void connection_complain(const struct connection *connection, const char *reason);
 
 /* True while less than max have been counted in this second. */
 bool budget_take(struct budget *budget, uint64_t now_ms, uint64_t max);
+/* Gives some back, as far as they were taken in this second. */
+void budget_give(struct budget *budget, uint64_t count);
 
 /* Closes HTTP/1 connections that idle between requests, for a drain (SHUT_RD). */
 void connections_close_idle(struct loop *loop);
 
-/* Starts the sweeper of a loop: once a second it cuts what stalls (REQUEST_TIMEOUT_MS, RESPONSE_TIMEOUT_MS ...). */
+/* Starts the sweeper of a loop: once a second it cuts what stalls (REQUEST_TIMEOUT_MS, RESPONSE_TIMEOUT_MS
+ * ...). */
 void sweeper_start(struct loop *loop);
 void sweeper_stop(struct loop *loop);
 

@@ -1,0 +1,205 @@
+#include "core/listener.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <h2o.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/connection.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/seldom.h"
+#include "core/service.h"
+
+#define ACCEPTS_PER_TURN 16
+#define PAUSE_US         50000 /* until it is tried again, when descriptors or room are wanting */
+
+static int fail(const struct config_address *address, const char *reason, char *error, size_t error_size)
+{
+    const bool is_ipv6 = strchr(address->host, ':') != NULL;
+    char text[200];
+
+    snprintf(text, sizeof(text), "%s", reason);
+    text[0] = (char)tolower((unsigned char)text[0]);
+    snprintf(error, error_size, "cannot listen on %s%s%s:%u: %s", is_ipv6 ? "[" : "", address->host,
+             is_ipv6 ? "]" : "", (unsigned)address->port, text);
+    return -1;
+}
+
+static struct addrinfo *look_up(const struct config_address *address, const char **fault)
+{
+    const bool is_localhost = strcasecmp(address->host, "localhost") == 0;
+    const struct addrinfo hints = {
+        .ai_family = is_localhost ? AF_INET : AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+    };
+    struct addrinfo *found = NULL;
+    char port[8];
+
+    snprintf(port, sizeof(port), "%u", (unsigned)address->port);
+    const int result = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
+    if (result != 0) {
+        *fault = result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result);
+        return NULL;
+    }
+    assert(found != NULL);
+    return found;
+}
+
+static bool prepare(int fd, const struct addrinfo *where, uint64_t tcp_user_timeout_ms)
+{
+    const int on = 1;
+    const unsigned timeout_ms = (unsigned)tcp_user_timeout_ms; /* accepted sockets inherit it */
+
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) == 0 &&
+           bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0;
+}
+
+int listener_bind(const struct config_address *address, uint64_t tcp_user_timeout_ms, char *error,
+                  size_t error_size)
+{
+    const char *fault = NULL;
+    struct addrinfo *found = look_up(address, &fault);
+
+    if (found == NULL)
+        return fail(address, fault, error, error_size);
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1 || !prepare(fd, found, tcp_user_timeout_ms)) {
+        fault = strerror(errno);
+        if (fd != -1)
+            close(fd);
+        fd = fail(address, fault, error, error_size);
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+unsigned listener_port(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+        return 0;
+    const int32_t port = h2o_socket_getport((struct sockaddr *)&address);
+    return port < 0 ? 0 : (unsigned)port;
+}
+
+static void on_accept(h2o_socket_t *listener, const char *fault);
+
+static void accept_again(struct timer *timer)
+{
+    struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, accept_again, timer);
+
+    h2o_socket_read_start(loop->listener, on_accept);
+}
+
+/* A listener is read level-triggered: left as it is, it would wake the loop again at once. */
+static void pause_accepting(struct loop *loop, const char *reason)
+{
+    static struct seldom seldom;
+    uint64_t unsaid;
+
+    h2o_socket_read_stop(loop->listener);
+    if (!loop_timer_is_running(&loop->accept_again))
+        loop_timer_start(loop, &loop->accept_again, PAUSE_US, accept_again);
+    if (seldom_may_say(&seldom, clock_monotonic_us() / 1000, &unsaid))
+        log_event(LOG_WARN, "accept_paused", LOG_STRING("reason", reason), LOG_NUMBER("unsaid", unsaid));
+}
+
+static bool has_room(struct loop *loop)
+{
+    /* Loops may meet here, and pass the limit by one connection each. */
+    return atomic_load(&loop->service->connection_count) < loop->service->connections_max;
+}
+
+/* False: nothing more to accept for now. */
+static bool accept_one(struct loop *loop)
+{
+    if (!has_room(loop)) {
+        pause_accepting(loop, "connections_max reached");
+        return false;
+    }
+    errno = 0;
+    h2o_socket_t *socket = h2o_evloop_socket_accept(loop->listener);
+    if (socket != NULL) {
+        if (connection_open(loop, socket) != NULL)
+            h2o_accept(&loop->accept, socket);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        pause_accepting(loop, strerror(errno));
+        return false;
+    }
+    return errno !=
+           EAGAIN; /* what is wrong with one connection is told here too: ECONNABORTED ... (accept(2)) */
+}
+
+static void on_accept(h2o_socket_t *listener, const char *fault)
+{
+    struct loop *loop = listener->data;
+
+    (void)fault;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+        if (!accept_one(loop))
+            return;
+}
+
+void listener_start(struct loop *loop, int fd)
+{
+    const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    assert(loop->listener == NULL);
+    if (own == -1) {
+        fprintf(stderr, "token-relay: cannot listen: %s\n", strerror(errno));
+        abort();
+    }
+    loop->listener = h2o_evloop_socket_create(loop->evloop, own, H2O_SOCKET_FLAG_DONT_READ);
+    loop->listener->data = loop;
+    h2o_socket_read_start(loop->listener, on_accept);
+}
+
+void listener_stop(struct loop *loop)
+{
+    if (loop->listener == NULL)
+        return;
+    /* Those that are connected already would be reset: take them in, so that they are closed in good order.
+     */
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+        if (!accept_one(loop))
+            break;
+    loop_timer_stop(&loop->accept_again);
+    h2o_socket_read_stop(loop->listener);
+    h2o_socket_close(loop->listener);
+    loop->listener = NULL;
+}
+
+uint64_t listener_fit_descriptors(uint64_t connections_max, uint64_t reserve)
+{
+    struct rlimit limit;
+    const rlim_t wanted = connections_max + reserve;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return connections_max;
+    if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted)
+        return connections_max;
+    return limit.rlim_cur > reserve ? limit.rlim_cur - reserve : 1;
+}
