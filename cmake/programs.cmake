@@ -1,7 +1,7 @@
 # Test programs and fuzz harnesses say in their leading comment lines what they need:
 #
 #   // links: core/schema.c core/buffer.c    sources, from the root of the repository
-#   // libs: cjson m                         libraries (h2o-evloop lmdb jwt crypt curl cjson ssl crypto pthread m)
+#   // libs: cjson m                         of: h2o-evloop lmdb jwt crypt curl cjson ssl crypto pthread m
 #   // defines: SOURCE_ROOT                  what to define; SOURCE_ROOT is the path of the repository
 #   // tsan                                  run under ThreadSanitizer too
 #
@@ -58,8 +58,9 @@ function(add_program target source fault)
         return()
     endif()
     add_executable(${target} ${sources})
+    # Which mathematics is inlined differs between compilers: m is linked always.
     # Objects by path, not by TARGET_OBJECTS: a program then waits for, and fails with, only what it names.
-    target_link_libraries(${target} PRIVATE build_rules ${objects} ${needed})
+    target_link_libraries(${target} PRIVATE build_rules ${objects} ${needed} m)
     # Headers of every library may be included by a test; only the ones it names are linked.
     target_include_directories(${target} SYSTEM PRIVATE $<TARGET_PROPERTY:libraries,INTERFACE_INCLUDE_DIRECTORIES>
         ${cjson_INCLUDE_DIRS} ${curl_INCLUDE_DIRS})
