@@ -36,7 +36,7 @@ void exchange_release(struct exchange *x)
     assert(x->req == NULL && x->cell == NULL);
     if (x->done != NULL)
         x->done(x);
-    x->loop->exchange_count--;
+    x->loop->work_count--;
     free(x);
 }
 
@@ -189,7 +189,7 @@ static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
     x->holds = 1; /* the client's */
     x->cell = cell;
     cell->x = x;
-    x->loop->exchange_count++;
+    x->loop->work_count++;
     x->connection = connection_of(req);
     if (x->connection != NULL)
         connection_request_started(x->connection);

@@ -97,7 +97,7 @@ void loop_turn(struct loop *loop)
 
 void loop_close(struct loop *loop)
 {
-    assert(loop->exchange_count == 0);
+    assert(loop->work_count == 0);
     assert(loop->connections == NULL);
 
     h2o_timeout_unlink(&loop->due);

@@ -48,7 +48,7 @@ struct loop {
     struct timer accept_again; /* after a pause for want of descriptors or room */
     struct timer sweep;
     struct connection *connections; /* all that are open, newest first */
-    uint64_t exchange_count;        /* requests being worked on */
+    uint64_t work_count;            /* requests and background jobs being worked on */
     bool draining;
     bool stop;
 };

@@ -93,7 +93,7 @@ static void drain_loop(struct task *task)
 
 static bool loop_is_drained(const struct loop *loop)
 {
-    return loop->draining && loop->connections == NULL && loop->exchange_count == 0;
+    return loop->draining && loop->connections == NULL && loop->work_count == 0;
 }
 
 static void *run_loop(void *argument)

@@ -1,0 +1,34 @@
+#include "auth/judge.h"
+
+#include <string.h>
+
+#include "auth/state.h"
+#include "core/clock.h"
+
+static enum verdict judge_user(const struct token_claims *claims, enum store_outcome found, const struct user *user)
+{
+    if (found == STORE_NOT_FOUND)
+        return VERDICT_INVALID;
+    if (found != STORE_OK)
+        return VERDICT_FAILED;
+    /* The id decides; the name must be its own, so that a name taken over later opens nothing. */
+    return user->is_active && strcmp(user->username, claims->subject) == 0 ? VERDICT_VALID : VERDICT_INVALID;
+}
+
+enum verdict judge_access_token(struct auth *auth, const char *token, size_t length, struct user *user)
+{
+    struct token_claims claims;
+    const int64_t now_s = clock_wall_us() / 1000000;
+
+    switch (token_verify(&auth->keys, token, length, TOKEN_ACCESS, now_s, &claims)) {
+    case TOKEN_VALID:
+        return judge_user(&claims, user_store_find_by_id(auth->store, claims.user_id, user), user);
+    case TOKEN_EXPIRED:
+        return VERDICT_EXPIRED;
+    case TOKEN_INVALID:
+        return VERDICT_INVALID;
+    case TOKEN_FAILED:
+        return VERDICT_FAILED;
+    }
+    return VERDICT_FAILED;
+}

@@ -1,0 +1,178 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "auth/contract.h"
+#include "auth/floor_watch.h"
+#include "auth/old_database.h"
+#include "auth/state.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/memory.h"
+#include "core/reply.h"
+
+#define WORKER_NICE      10
+#define STORE_BATCH_MAX  256
+/* A login verifies one hash and may renew it: two. */
+#define HASHES_PER_LOGIN 2
+
+static const struct route routes[] = {
+    {"POST", AUTH_PATH_SIGNUP, &signup_size, signup_handle, ROUTE_TAKES_JSON},
+    {"POST", AUTH_PATH_LOGIN, &login_size, login_handle, ROUTE_TAKES_JSON},
+    {"POST", AUTH_PATH_VALIDATE_TOKEN, NULL, validate_handle, 0},
+};
+
+static const struct config_address *address(const struct config *config)
+{
+    return &config->auth_listen;
+}
+
+static bool open_keys(struct auth *auth, char *error, size_t error_size)
+{
+    if (*auth->config->secret_key == '\0') {
+        snprintf(error, error_size,
+                 "SECRET_KEY is not set; put one into .env or the environment (make one with: openssl rand -base64 "
+                 "48), or start with `token-relay up`, which makes one");
+        return false;
+    }
+    return token_keys_set(&auth->keys, auth->config->secret_key, auth->config->secret_key_previous, error,
+                          error_size);
+}
+
+/* A login must be answered, or refused, before the gateway stops waiting for it. */
+static bool open_policy(struct auth *auth, char *error, size_t error_size)
+{
+    const struct config *config = auth->config;
+    const uint64_t started_us = clock_monotonic_us();
+
+    if (!password_policy_set(&auth->policy, config_choice_word("PASSWORD_METHOD", config->password_method),
+                             config->password_cost, error, error_size))
+        return false;
+    signup_set_up(&auth->policy);
+    const uint64_t hash_ms = (clock_monotonic_us() - started_us) / 1000 + 1;
+    if (config->password_queue_age_ms + HASHES_PER_LOGIN * hash_ms < config->relay_timeout_ms)
+        return true;
+    snprintf(error, error_size,
+             "PASSWORD_QUEUE_AGE_MS (%llu) and %d hashes (%llu ms each here) must together stay under "
+             "RELAY_TIMEOUT_MS (%llu), or the gateway gives up on logins that wait",
+             (unsigned long long)config->password_queue_age_ms, HASHES_PER_LOGIN, (unsigned long long)hash_ms,
+             (unsigned long long)config->relay_timeout_ms);
+    return false;
+}
+
+static void tell_problem(const char *sentence)
+{
+    log_event(LOG_ERROR, "store_problem", LOG_STRING("problem", sentence));
+}
+
+static bool open_store(struct auth *auth, char *error, size_t error_size)
+{
+    const struct store_options options = {
+        .map_size_bytes = auth->config->lmdb_map_size,
+        .queue_max = auth->config->store_queue_max,
+        .batch_max = STORE_BATCH_MAX,
+        .on_problem = tell_problem,
+    };
+
+    if (!old_database_check(auth->config, error, error_size))
+        return false;
+    auth->store = user_store_open(auth->config->database_url, &options, error, error_size);
+    return auth->store != NULL;
+}
+
+static void *open_hasher(void *context)
+{
+    (void)context;
+    return password_hasher_open();
+}
+
+static void close_hasher(void *state)
+{
+    password_hasher_close(state);
+}
+
+static struct workers *open_workers(const struct config *config)
+{
+    const size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    const struct workers_options options = {
+        .count = config->password_workers > 0 ? config->password_workers : cores,
+        .queue_max = config->password_queue_max,
+        .age_max_ms = config->password_queue_age_ms,
+        .nice = WORKER_NICE,
+        .open_state = open_hasher,
+        .close_state = close_hasher,
+    };
+    return workers_open(&options);
+}
+
+static void auth_close(struct service *service)
+{
+    struct auth *auth = service->state;
+
+    workers_close(auth->workers);
+    user_store_close(auth->store);
+    refusal_floor_close(&auth->floor);
+    token_keys_wipe(&auth->keys);
+    free(auth);
+}
+
+static bool auth_open(struct service *service, char *error, size_t error_size)
+{
+    struct auth *auth = memory_zeroed(sizeof *auth);
+
+    auth->config = service->config;
+    service->state = auth;
+    refusal_floor_open(&auth->floor);
+    if (!open_keys(auth, error, error_size) || !open_policy(auth, error, error_size) ||
+        !open_store(auth, error, error_size)) {
+        auth_close(service);
+        return false;
+    }
+    auth->workers = open_workers(auth->config);
+    return true;
+}
+
+static void open_loop(struct loop *loop)
+{
+    struct auth *auth = loop->service->state;
+
+    if (loop->index == 0)
+        auth->floor_watch = floor_watch_open(loop);
+}
+
+static void close_loop(struct loop *loop)
+{
+    struct auth *auth = loop->service->state;
+
+    if (loop->index == 0)
+        floor_watch_close(auth->floor_watch);
+}
+
+static bool is_ready(struct service *service, struct buffer *members)
+{
+    struct auth *auth = service->state;
+    struct store_status status;
+    const bool healthy = user_store_status(auth->store, &status) == STORE_OK && status.healthy;
+
+    buffer_add_format(members, ",\"store\":\"%s\"", healthy ? "ready" : "failing");
+    return healthy;
+}
+
+int auth_main(const struct config *config)
+{
+    static const struct service_definition definition = {
+        .name = "auth",
+        .title = "Auth Service",
+        .routes = routes,
+        .route_count = sizeof routes / sizeof routes[0],
+        .address = address,
+        .open = auth_open,
+        .open_loop = open_loop,
+        .close_loop = close_loop,
+        .close = auth_close,
+        .is_ready = is_ready,
+    };
+    return service_main(&definition, config);
+}
