@@ -83,7 +83,7 @@ struct store_options {
 };
 
 struct store_status {
-    bool healthy;          /* the last commit succeeded */
+    bool healthy;          /* the last commit succeeded, or failed only for want of room */
     uint64_t user_count;
     uint64_t active_admin_count;
     bool had_admin;        /* the mark: an administrator was made here, by whatever way */

@@ -1,0 +1,97 @@
+#include "storage/lmdb_record.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { FLAG_ADMIN = 1, FLAG_ACTIVE = 2, FLAGS_KNOWN = 3 };
+
+void number_encode(uint64_t number, unsigned char out[8])
+{
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (unsigned char)(number >> (56 - 8 * i));
+}
+
+uint64_t number_decode(const unsigned char bytes[8])
+{
+    uint64_t number = 0;
+    for (unsigned i = 0; i < 8; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+static unsigned char *put_text(unsigned char *at, const char *text, size_t max_bytes)
+{
+    size_t length = strlen(text);
+    assert(length <= max_bytes && max_bytes <= UINT16_MAX);
+    (void)max_bytes;
+    at[0] = (unsigned char)(length >> 8);
+    at[1] = (unsigned char)length;
+    memcpy(at + 2, text, length);
+    return at + 2 + length;
+}
+
+size_t record_encode(const struct user *user, unsigned char out[RECORD_MAX_BYTES])
+{
+    out[0] = RECORD_VERSION;
+    out[1] = (unsigned char)((user->is_admin ? FLAG_ADMIN : 0) | (user->is_active ? FLAG_ACTIVE : 0));
+    number_encode((uint64_t)user->created_at_us, out + 2);
+    number_encode((uint64_t)user->updated_at_us, out + 10);
+    number_encode((uint64_t)user->deactivated_at_us, out + 18);
+    unsigned char *at = out + RECORD_FIXED_BYTES;
+    at = put_text(at, user->username, USER_NAME_MAX_BYTES);
+    at = put_text(at, user->email, USER_EMAIL_MAX_BYTES);
+    at = put_text(at, user->password_hash, USER_HASH_MAX_BYTES);
+    at = put_text(at, user->password_method, USER_METHOD_MAX_BYTES);
+    size_t length = (size_t)(at - out);
+    assert(length <= RECORD_MAX_BYTES);
+    return length;
+}
+
+/* What is left to read. */
+struct rest {
+    const unsigned char *at;
+    size_t left;
+};
+
+static bool take_text(struct rest *rest, char *out, size_t max_bytes)
+{
+    if (rest->left < 2)
+        return false;
+    size_t length = (size_t)rest->at[0] << 8 | rest->at[1];
+    if (length > max_bytes || length > rest->left - 2)
+        return false;
+    if (memchr(rest->at + 2, '\0', length) != NULL)
+        return false;
+    memcpy(out, rest->at + 2, length);
+    out[length] = '\0';
+    rest->at += 2 + length;
+    rest->left -= 2 + length;
+    return true;
+}
+
+enum record_outcome record_decode(const unsigned char *bytes, size_t length, uint64_t id, struct user *out)
+{
+    if (length == 0 || bytes[0] == 0)
+        return RECORD_DAMAGED;
+    if (bytes[0] > RECORD_VERSION)
+        return RECORD_NEWER;
+    if (length < RECORD_FIXED_BYTES || (bytes[1] & ~FLAGS_KNOWN) != 0)
+        return RECORD_DAMAGED;
+    struct user user;
+    user.id = id;
+    user.is_admin = (bytes[1] & FLAG_ADMIN) != 0;
+    user.is_active = (bytes[1] & FLAG_ACTIVE) != 0;
+    user.created_at_us = (int64_t)number_decode(bytes + 2);
+    user.updated_at_us = (int64_t)number_decode(bytes + 10);
+    user.deactivated_at_us = (int64_t)number_decode(bytes + 18);
+    struct rest rest = {bytes + RECORD_FIXED_BYTES, length - RECORD_FIXED_BYTES};
+    bool is_whole = take_text(&rest, user.username, USER_NAME_MAX_BYTES) &&
+                    take_text(&rest, user.email, USER_EMAIL_MAX_BYTES) &&
+                    take_text(&rest, user.password_hash, USER_HASH_MAX_BYTES) &&
+                    take_text(&rest, user.password_method, USER_METHOD_MAX_BYTES) && rest.left == 0 &&
+                    user.username[0] != '\0' && user.email[0] != '\0';
+    if (is_whole)
+        *out = user;
+    explicit_bzero(&user, sizeof(user));
+    return is_whole ? RECORD_OK : RECORD_DAMAGED;
+}
