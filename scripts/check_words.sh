@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+git rev-parse HEAD >/dev/null
 words='TO''DO|FIX''ME|XX''X|HA''CK'
 found=$(git grep -nwIE --untracked "$words" -- . ':!LICENSE' | sed -E 's/^([^:]+:[0-9]+):.*/\1: has a note to self/' || true)
 if [ -n "$found" ]; then
