@@ -104,7 +104,6 @@ void loop_close(struct loop *loop)
     /* H2O 2.2.5 forgets what its graceful shutdown left running, and the memory of the queue. */
     h2o_multithread_queue_t *queue = loop->context.queue;
     h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
-    h2o_timeout_dispose(loop->evloop, &loop->context.http2.graceful_shutdown_timeout);
     h2o_timeout_unlink(&loop->due);
     h2o_multithread_unregister_receiver(loop->context.queue, &loop->inbox);
     h2o_context_dispose(&loop->context);
