@@ -62,7 +62,7 @@ static void account_start(struct account *account, const char *path, const char 
 }
 
 /* Auth looks at Authorization when an administrator is to be made; what is unusable counts there as none. */
-void signup_handle(struct exchange *x)
+void account_signup_handle(struct exchange *x)
 {
     struct account *account = (struct account *)x;
     struct buffer line;
@@ -88,7 +88,7 @@ static void login_on_gone(struct exchange *x)
     exchange_release(x);
 }
 
-void login_handle(struct exchange *x)
+void account_login_handle(struct exchange *x)
 {
     struct account *account = (struct account *)x;
 

@@ -8,8 +8,8 @@
 #include "gateway/state.h"
 
 static const struct route routes[] = {
-    {"POST", GATEWAY_PATH_SIGNUP, &account_size, signup_handle, ROUTE_TAKES_JSON},
-    {"POST", GATEWAY_PATH_LOGIN, &account_size, login_handle, ROUTE_TAKES_JSON},
+    {"POST", GATEWAY_PATH_SIGNUP, &account_size, account_signup_handle, ROUTE_TAKES_JSON},
+    {"POST", GATEWAY_PATH_LOGIN, &account_size, account_login_handle, ROUTE_TAKES_JSON},
     {"GET", GATEWAY_PATH_MESSAGE, &message_size, message_handle, 0},
 };
 

@@ -26,8 +26,8 @@ static inline struct gateway *gateway_of(const struct service *service)
 
 /* account.c: POST /user/signup, POST /user/login. */
 extern const size_t account_size;
-void signup_handle(struct exchange *x);
-void login_handle(struct exchange *x);
+void account_signup_handle(struct exchange *x);
+void account_login_handle(struct exchange *x);
 
 /* message.c: GET /user/message. */
 extern const size_t message_size;
