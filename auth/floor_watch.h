@@ -1,5 +1,6 @@
 /*
- * floor_watch.h - keeps the refusal floor true: counts the store's password methods at start and once a minute.
+ * floor_watch.h - keeps the refusal floor true: counts the store's password methods at start and once a
+ * minute.
  */
 #ifndef AUTH_FLOOR_WATCH_H
 #define AUTH_FLOOR_WATCH_H

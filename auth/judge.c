@@ -5,7 +5,8 @@
 #include "auth/state.h"
 #include "core/clock.h"
 
-static enum verdict judge_user(const struct token_claims *claims, enum store_outcome found, const struct user *user)
+static enum verdict judge_user(const struct token_claims *claims, enum store_outcome found,
+                               const struct user *user)
 {
     if (found == STORE_NOT_FOUND)
         return VERDICT_INVALID;

@@ -12,9 +12,10 @@
 struct auth;
 
 enum verdict {
-    VERDICT_VALID,   /* *user is the record as it is now */
+    VERDICT_VALID, /* *user is the record as it is now */
     VERDICT_EXPIRED,
-    VERDICT_INVALID, /* forged, malformed, or of a user who is deactivated, deleted, or not the one of that id */
+    VERDICT_INVALID, /* forged, malformed, or of a user who is deactivated, deleted, or not the one of that id
+                      */
     VERDICT_FAILED,  /* could not be judged: the store failed, or no memory */
 };
 

@@ -94,7 +94,8 @@ void login_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- on a worker --------------------------------------------------------------------------------------------- */
+/* --- on a worker
+ * --------------------------------------------------------------------------------------------- */
 
 static bool issue(const struct auth *auth, struct token_claims *claims, enum token_use use, uint64_t life_s,
                   char out[TOKEN_MAX_BYTES + 1])
@@ -111,8 +112,10 @@ static bool issue_pair(struct login *login, const struct user *user)
 
     memcpy(claims.subject, user->username, sizeof user->username);
     return token_id_make(claims.session_id) &&
-           issue(auth, &claims, TOKEN_ACCESS, auth->config->access_token_expire_minutes * 60, login->access_token) &&
-           issue(auth, &claims, TOKEN_REFRESH, auth->config->refresh_token_expire_days * 86400, login->refresh_token);
+           issue(auth, &claims, TOKEN_ACCESS, auth->config->access_token_expire_minutes * 60,
+                 login->access_token) &&
+           issue(auth, &claims, TOKEN_REFRESH, auth->config->refresh_token_expire_days * 86400,
+                 login->refresh_token);
 }
 
 static void renewal_done(struct store_write *write)
@@ -131,8 +134,8 @@ static void renew_hash(struct login *login, struct password_hasher *hasher, cons
     write->user.id = user->id;
     write->done = renewal_done;
     memcpy(write->expected_hash, user->password_hash, sizeof write->expected_hash);
-    const bool made = password_hash(hasher, &auth->policy, login->form.password.at, login->form.password.length,
-                                    write->user.password_hash);
+    const bool made = password_hash(hasher, &auth->policy, login->form.password.at,
+                                    login->form.password.length, write->user.password_hash);
     if (made)
         password_label(write->user.password_hash, write->user.password_method);
     if (!made || !user_store_write(auth->store, write))
@@ -148,7 +151,8 @@ static bool renewal_is_due(const struct login *login, const struct user *user)
 }
 
 /* A name that does not exist costs a hash all the same, and so does one whose hash cannot be run. */
-static enum password_outcome verify(struct login *login, struct password_hasher *hasher, const struct user *user)
+static enum password_outcome verify(struct login *login, struct password_hasher *hasher,
+                                    const struct user *user)
 {
     struct auth *auth = auth_of(&login->x);
     const bool real = user != NULL && password_hash_is_supported(user->password_hash);
@@ -166,8 +170,8 @@ static enum password_outcome verify(struct login *login, struct password_hasher 
 
 static enum login_outcome judge(struct login *login, struct password_hasher *hasher, struct user *user)
 {
-    const enum store_outcome found = user_store_find_by_username(auth_of(&login->x)->store, login->form.username.at,
-                                                                 login->form.username.length, user);
+    const enum store_outcome found = user_store_find_by_username(
+        auth_of(&login->x)->store, login->form.username.at, login->form.username.length, user);
 
     if (found != STORE_OK && found != STORE_NOT_FOUND)
         return LOGIN_FAILED;
@@ -193,7 +197,8 @@ static void login_run(struct job *job, void *hasher)
     password_wipe(&user, sizeof user);
 }
 
-/* --- on the loop again --------------------------------------------------------------------------------------- */
+/* --- on the loop again
+ * --------------------------------------------------------------------------------------- */
 
 static void login_answer(struct login *login)
 {

@@ -13,8 +13,8 @@
 #include "core/memory.h"
 #include "core/reply.h"
 
-#define WORKER_NICE      10
-#define STORE_BATCH_MAX  256
+#define WORKER_NICE     10
+#define STORE_BATCH_MAX 256
 /* A login verifies one hash and may renew it: two. */
 #define HASHES_PER_LOGIN 2
 
@@ -33,7 +33,8 @@ static bool open_keys(struct auth *auth, char *error, size_t error_size)
 {
     if (*auth->config->secret_key == '\0') {
         snprintf(error, error_size,
-                 "SECRET_KEY is not set; put one into .env or the environment (make one with: openssl rand -base64 "
+                 "SECRET_KEY is not set; put one into .env or the environment (make one with: openssl rand "
+                 "-base64 "
                  "48), or start with `token-relay up`, which makes one");
         return false;
     }

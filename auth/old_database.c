@@ -25,7 +25,8 @@ bool old_database_check(const struct config *config, char *error, size_t error_s
         return true;
     if (path != NULL && access(path, F_OK) == 0) {
         snprintf(error, error_size,
-                 "SQLALCHEMY_DATABASE_URL names a database that exists, and DATABASE_URL is not set: import its users "
+                 "SQLALCHEMY_DATABASE_URL names a database that exists, and DATABASE_URL is not set: import "
+                 "its users "
                  "first, or set DATABASE_URL (for example lmdb:./data) to begin with an empty store");
         return false;
     }

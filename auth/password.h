@@ -20,7 +20,8 @@
 enum password_outcome {
     PASSWORD_MATCH,
     PASSWORD_MISMATCH,
-    PASSWORD_UNSUPPORTED, /* the stored hash is of no method on the whitelist, or beyond its cost ceiling: not run */
+    PASSWORD_UNSUPPORTED, /* the stored hash is of no method on the whitelist, or beyond its cost ceiling: not
+                             run */
     PASSWORD_FAILED,      /* libxcrypt failed (out of memory) */
 };
 
@@ -39,8 +40,8 @@ struct password_hasher *password_hasher_open(void);
 void password_hasher_close(struct password_hasher *hasher);
 
 /*
- * Makes a policy of the settings PASSWORD_METHOD and PASSWORD_COST (0: the library's default cost; for bcrypt 12,
- * because libxcrypt's own default is 5). Hashes once. False: `error` holds one sentence.
+ * Makes a policy of the settings PASSWORD_METHOD and PASSWORD_COST (0: the library's default cost; for bcrypt
+ * 12, because libxcrypt's own default is 5). Hashes once. False: `error` holds one sentence.
  */
 bool password_policy_set(struct password_policy *policy, const char *method, uint64_t cost, char *error,
                          size_t error_size);
@@ -48,11 +49,13 @@ bool password_policy_set(struct password_policy *policy, const char *method, uin
 /* The longest password a new hash of this policy takes: 511, or 72 for bcrypt. */
 size_t password_policy_max_bytes(const struct password_policy *policy);
 
-/* Hashes `password` (no NUL inside) with a fresh salt into `out`. False when libxcrypt failed. Slow: workers only. */
+/* Hashes `password` (no NUL inside) with a fresh salt into `out`. False when libxcrypt failed. Slow: workers
+ * only. */
 bool password_hash(struct password_hasher *hasher, const struct password_policy *policy, const char *password,
                    size_t length, char out[PASSWORD_HASH_MAX_BYTES + 1]);
 
-/* Compares in constant time. Slow: workers only. bcrypt looks at the first 72 bytes alone, as every bcrypt does. */
+/* Compares in constant time. Slow: workers only. bcrypt looks at the first 72 bytes alone, as every bcrypt
+ * does. */
 enum password_outcome password_verify(struct password_hasher *hasher, const char *password, size_t length,
                                       const char *hash);
 
@@ -63,12 +66,14 @@ bool password_hash_is_supported(const char *hash);
 bool password_hash_is_weaker(const char *hash, const struct password_policy *policy);
 
 /*
- * Writes what decides the time that verifying `hash` takes - prefix and cost, without the salt, e.g. "$y$j9T",
+ * Writes what decides the time that verifying `hash` takes - prefix and cost, without the salt, e.g.
+ * "$y$j9T",
  * "$2b$12", "$6$rounds=5000" - into label; "?" for a hash that is not supported.
  */
 void password_label(const char *hash, char label[PASSWORD_METHOD_MAX_BYTES + 1]);
 
-/* Measures one verification of the method that a label names, in microseconds; 0 for a label it cannot run. */
+/* Measures one verification of the method that a label names, in microseconds; 0 for a label it cannot run.
+ */
 uint64_t password_measure_us(struct password_hasher *hasher, const char *label);
 
 /* Overwrites memory in a way that the compiler keeps (explicit_bzero). */

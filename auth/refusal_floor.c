@@ -82,8 +82,8 @@ static uint64_t known_average_us(struct refusal_floor *floor, const char *label)
     return average_us;
 }
 
-void refusal_floor_refresh(struct refusal_floor *floor, struct user_store *store, struct password_hasher *hasher,
-                           const char *own)
+void refusal_floor_refresh(struct refusal_floor *floor, struct user_store *store,
+                           struct password_hasher *hasher, const char *own)
 {
     struct census census = {.count = 0};
 

@@ -1,10 +1,11 @@
 /*
- * refusal_floor.h - how long a refused login must take at least, so that its time does not tell whether a name exists
- * or how its password is hashed. A store that moved in from another system has hashes of several methods, some ten
- * times slower than others: no refusal leaves before the slowest method present would be done.
+ * refusal_floor.h - how long a refused login must take at least, so that its time does not tell whether a
+ * name exists or how its password is hashed. A store that moved in from another system has hashes of several
+ * methods, some ten times slower than others: no refusal leaves before the slowest method present would be
+ * done.
  *
- * The time of each method is the running average of what verifications took, so it follows the machine's load;
- * methods nobody logged in with yet are measured once.
+ * The time of each method is the running average of what verifications took, so it follows the machine's
+ * load; methods nobody logged in with yet are measured once.
  */
 #ifndef AUTH_REFUSAL_FLOOR_H
 #define AUTH_REFUSAL_FLOOR_H
@@ -39,11 +40,11 @@ void refusal_floor_close(struct refusal_floor *floor);
 void refusal_floor_note(struct refusal_floor *floor, const char *label, uint64_t elapsed_us);
 
 /*
- * Counts the methods in the store anew, and measures those that are new. `own` is the label of new hashes, which
- * counts as present. Slow: on a worker.
+ * Counts the methods in the store anew, and measures those that are new. `own` is the label of new hashes,
+ * which counts as present. Slow: on a worker.
  */
-void refusal_floor_refresh(struct refusal_floor *floor, struct user_store *store, struct password_hasher *hasher,
-                           const char *own);
+void refusal_floor_refresh(struct refusal_floor *floor, struct user_store *store,
+                           struct password_hasher *hasher, const char *own);
 
 /* The least time of a refusal, from the start of its verification, in microseconds. Any thread. */
 uint64_t refusal_floor_us(const struct refusal_floor *floor);

@@ -1,5 +1,6 @@
 /*
- * signup.c - POST /signup: judged on the loop, hashed by a worker, decided and made durable by the store's writer.
+ * signup.c - POST /signup: judged on the loop, hashed by a worker, decided and made durable by the store's
+ * writer.
  *
  *   signup_handle ──▶ (worker) signup_hash ──▶ signup_hashed ──▶ (store) ──▶ signup_committed ──▶ reply
  *   the client leaves: a hash not yet begun is cancelled; what was handed to the store is done unheard
@@ -90,7 +91,8 @@ static void signup_on_gone(struct exchange *x)
     job_cancel(&((struct signup *)x)->job);
 }
 
-/* --- may this be an administrator? ---------------------------------------------------------------------------- */
+/* --- may this be an administrator?
+ * ---------------------------------------------------------------------------- */
 
 /* The gateway says whose request it is ("unknown" behind a proxy); asked directly, the peer is the client. */
 static bool client_is_on_loopback(const struct exchange *x)
@@ -150,7 +152,8 @@ static bool may_be_admin(struct signup *signup)
     return false;
 }
 
-/* --- arrived ---------------------------------------------------------------------------------------------------- */
+/* --- arrived
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void reply_taken(struct signup *signup, enum fault fault)
 {
@@ -214,7 +217,8 @@ void signup_handle(struct exchange *x)
     x->done = signup_free;
     x->on_gone = signup_on_gone;
     buffer_open(&faults);
-    signup->reading = schema_read(&signup_form, x->req->entity.base, x->req->entity.len, &signup->form, &faults);
+    signup->reading =
+        schema_read(&signup_form, x->req->entity.base, x->req->entity.len, &signup->form, &faults);
     if (faults.length > 0)
         reply_fault_detail(x, FAULT_UNPROCESSABLE, faults.at, faults.length);
     else if (signup->form.is_admin && !may_be_admin(signup))
@@ -224,7 +228,8 @@ void signup_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- on a worker -------------------------------------------------------------------------------------------------- */
+/* --- on a worker
+ * -------------------------------------------------------------------------------------------------- */
 
 static void signup_hash(struct job *job, void *hasher)
 {
@@ -237,7 +242,8 @@ static void signup_hash(struct job *job, void *hasher)
         password_label(user->password_hash, user->password_method);
 }
 
-/* --- on the loop again -------------------------------------------------------------------------------------------- */
+/* --- on the loop again
+ * -------------------------------------------------------------------------------------------- */
 
 static void reply_created(struct signup *signup)
 {

@@ -1,6 +1,6 @@
 /*
- * state.h - what auth's loops and workers share. Made before the first loop runs, read-only from then on but for what
- * the store, the workers and the floor guard themselves.
+ * state.h - what auth's loops and workers share. Made before the first loop runs, read-only from then on but
+ * for what the store, the workers and the floor guard themselves.
  */
 #ifndef AUTH_STATE_H
 #define AUTH_STATE_H

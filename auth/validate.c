@@ -17,7 +17,8 @@ static void answer_valid(struct exchange *x, const struct user *user)
     buffer_add(&body, clock_local(&x->loop->clock), CLOCK_LOCAL_LENGTH);
     buffer_add_text(&body, "\",\"user\":");
     buffer_add_json(&body, user->username, strlen(user->username));
-    buffer_add_text(&body, user->is_admin ? ",\"is_admin\":true,\"user_id\":" : ",\"is_admin\":false,\"user_id\":");
+    buffer_add_text(&body,
+                    user->is_admin ? ",\"is_admin\":true,\"user_id\":" : ",\"is_admin\":false,\"user_id\":");
     buffer_add_number(&body, user->id);
     buffer_add_char(&body, '}');
     reply_json(x, 200, body.at, body.length);

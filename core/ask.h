@@ -1,6 +1,6 @@
 /*
- * ask.h - one HTTP request from a tool, waiting for its answer: the services' own relay (relay.h) on a loop of its
- * own. For command-line tools; a service never blocks.
+ * ask.h - one HTTP request from a tool, waiting for its answer: the services' own relay (relay.h) on a loop
+ * of its own. For command-line tools; a service never blocks.
  */
 #ifndef CORE_ASK_H
 #define CORE_ASK_H

@@ -1,6 +1,6 @@
 /*
- * config.h - the settings, read once at start: from the environment, then from .env in the working directory, then
- * the default (config.def). Read-only afterwards, so any thread may look.
+ * config.h - the settings, read once at start: from the environment, then from .env in the working directory,
+ * then the default (config.def). Read-only afterwards, so any thread may look.
  */
 #ifndef CORE_CONFIG_H
 #define CORE_CONFIG_H
@@ -24,14 +24,16 @@ enum admin_signup { ADMIN_SIGNUP_FIRST, ADMIN_SIGNUP_OPEN, ADMIN_SIGNUP_CLOSED }
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_JSON, CONFIG_LOG_TEXT };
 
-/* A URL of another service, taken apart: "http://host:port" with or without a slash at the end; nothing else. */
+/* A URL of another service, taken apart: "http://host:port" with or without a slash at the end; nothing else.
+ */
 struct config_url {
     char host[256]; /* name, IPv4 or IPv6 without brackets */
     uint16_t port;
     char base[300]; /* "http://host:port", no slash at the end */
 };
 
-/* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses: 0.0.0.0). Port 0: any that is free. */
+/* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses: 0.0.0.0). Port 0: any that is free.
+ */
 struct config_address {
     char host[256]; /* never "" after config_load */
     uint16_t port;
@@ -62,23 +64,25 @@ struct config {
 #undef SETTING
 
 /*
- * Reads the settings that `users` (a set of enum config_user) read, into *config; the others keep their defaults.
- * A name that is set but empty counts as not set. The .env file is ".env" in the working directory; absent is fine,
- * unreadable or over 1 MiB is not; a line of it that cannot be read is told of on standard error and skipped.
- * Unset …_LISTEN are filled in from …_SERVICE_URL. An unset SECRET_KEY is no fault here: auth asks for it.
- * False: error holds one sentence that names the setting and what would be right (never a secret's value).
- * *config is then untouched. Texts live until config_free.
+ * Reads the settings that `users` (a set of enum config_user) read, into *config; the others keep their
+ * defaults. A name that is set but empty counts as not set. The .env file is ".env" in the working directory;
+ * absent is fine, unreadable or over 1 MiB is not; a line of it that cannot be read is told of on standard
+ * error and skipped. Unset …_LISTEN are filled in from …_SERVICE_URL. An unset SECRET_KEY is no fault here:
+ * auth asks for it. False: error holds one sentence that names the setting and what would be right (never a
+ * secret's value). *config is then untouched. Texts live until config_free.
  */
 bool config_load(struct config *config, unsigned users, char *error, size_t error_size);
 
 /* Wipes secrets and frees texts. */
 void config_free(struct config *config);
 
-/* Prints all settings with their defaults: as .env.example, as the Markdown table of README.md, or for a terminal. */
+/* Prints all settings with their defaults: as .env.example, as the Markdown table of README.md, or for a
+ * terminal. */
 enum config_print { CONFIG_PRINT_ENV, CONFIG_PRINT_MARKDOWN, CONFIG_PRINT_TEXT };
 void config_print(FILE *out, enum config_print form);
 
-/* The word of a CHOICE setting: config_choice_word("PASSWORD_METHOD", config->password_method) is "yescrypt". */
+/* The word of a CHOICE setting: config_choice_word("PASSWORD_METHOD", config->password_method) is "yescrypt".
+ */
 const char *config_choice_word(const char *name, config_choice value);
 
 /* True if the host of a listen address is a loopback address (127.0.0.0/8, ::1, localhost). */

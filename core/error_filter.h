@@ -1,6 +1,6 @@
 /*
- * error_filter.h - what libh2o refuses itself (a body over 64 KiB, a bad chunk, an unknown expectation) is text; this
- * filter makes it the error of the contract, headers, log line and all.
+ * error_filter.h - what libh2o refuses itself (a body over 64 KiB, a bad chunk, an unknown expectation) is
+ * text; this filter makes it the error of the contract, headers, log line and all.
  */
 #ifndef CORE_ERROR_FILTER_H
 #define CORE_ERROR_FILTER_H

@@ -1,13 +1,14 @@
 /*
- * exchange.h - one request, from its arrival to its answer; the leash between H2O's request and what works on it.
+ * exchange.h - one request, from its arrival to its answer; the leash between H2O's request and what works on
+ * it.
  *
  *   arrived ──▶ handle ──▶ ... waits (worker, store, relay), each with a hold ... ──▶ reply ──▶ done
  *                  └──────────── the client leaves at any of these: on_gone ────────────────▶ done
  *
  * A route's own struct embeds the exchange first and lives in one file, functions in order of time.
- * H2O frees an HTTP/2 request the moment its client resets it; `req` is NULL from then on, and also once answered.
- * Every wait takes a hold and releases it when it ends; when the client's own hold and all others are gone, `done`
- * is called once and the struct is freed. All on the loop's thread.
+ * H2O frees an HTTP/2 request the moment its client resets it; `req` is NULL from then on, and also once
+ * answered. Every wait takes a hold and releases it when it ends; when the client's own hold and all others
+ * are gone, `done` is called once and the struct is freed. All on the loop's thread.
  */
 #ifndef CORE_EXCHANGE_H
 #define CORE_EXCHANGE_H
@@ -33,9 +34,10 @@ struct route {
     void (*handle)(struct exchange *x); /* the client is there; may answer at once or later */
     unsigned flags;
 };
-#define ROUTE_TAKES_JSON     1u /* a body must be application/json */
-#define ROUTE_NEEDS_NO_KEY   2u /* answered without X-Service-Key: health, and what says that the service is up */
-#define ROUTE_LARGE_BODY     4u /* gathered calls: up to 256 KiB */
+#define ROUTE_TAKES_JSON 1u /* a body must be application/json */
+#define ROUTE_NEEDS_NO_KEY \
+    2u                      /* answered without X-Service-Key: health, and what says that the service is up */
+#define ROUTE_LARGE_BODY 4u /* gathered calls: up to 256 KiB */
 
 struct exchange {
     h2o_req_t *req; /* NULL: the client left, or has its answer */
@@ -46,9 +48,10 @@ struct exchange {
     uint64_t arrived_us; /* monotonic */
     uint64_t user_id;    /* for the log; 0: not known */
     unsigned holds;
-    void (*on_gone)(struct exchange *x); /* the client left unanswered: cancel what can be cancelled; may be NULL */
-    void (*done)(struct exchange *x);    /* last of all: wipe and close what the struct owns; may be NULL */
-    char id[REQUEST_ID_MAX_BYTES + 1];   /* X-Request-Id */
+    void (*on_gone)(
+        struct exchange *x); /* the client left unanswered: cancel what can be cancelled; may be NULL */
+    void (*done)(struct exchange *x);  /* last of all: wipe and close what the struct owns; may be NULL */
+    char id[REQUEST_ID_MAX_BYTES + 1]; /* X-Request-Id */
 };
 
 /* H2O's entry: registered once per service (service.c). */
@@ -63,8 +66,8 @@ h2o_req_t *exchange_take_request(struct exchange *x);
 void exchange_answered(struct exchange *x);
 
 /*
- * A request header by its lower-case name. *count gets how often it was sent; the value is the first one's, trimmed
- * of spaces and tabs. {NULL, 0} where absent, or where the client has left.
+ * A request header by its lower-case name. *count gets how often it was sent; the value is the first one's,
+ * trimmed of spaces and tabs. {NULL, 0} where absent, or where the client has left.
  */
 h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count);
 

@@ -1,6 +1,7 @@
 #include "core/fault.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 static const struct fault_row rows[] = {
@@ -44,6 +45,6 @@ const char *status_reason(unsigned status)
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].status == status)
             return reasons[i].reason;
-    assert(!"a status without a reason phrase");
+    assert(false && "a status without a reason phrase");
     return "Unknown";
 }

@@ -54,9 +54,14 @@ static char peek(const struct scan *scan)
     return scan->at < scan->length ? scan->text[scan->at] : '\0';
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static void skip_space(struct scan *scan)
 {
-    for (char c = peek(scan); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek(scan))
+    while (is_space(peek(scan)))
         scan->at++;
 }
 
@@ -312,4 +317,77 @@ bool json_scan(const char *text, size_t length, size_t *wrong_at)
         *wrong_at = scan.at;
     key_set_close(&scan.keys);
     return right;
+}
+
+bool json_is_object(const char *json)
+{
+    while (is_space(*json))
+        json++;
+    return *json == '{';
+}
+
+static const char *skip_to(const char *at, char c)
+{
+    while (*at != c)
+        at++;
+    return at;
+}
+
+/* Behind the string whose quote is at `at`. */
+static const char *skip_string(const char *at)
+{
+    assert(*at == '"');
+    for (at++; *at != '"'; at++)
+        if (*at == '\\')
+            at++;
+    return at + 1;
+}
+
+/* At the comma or brace that ends the value at `at`. */
+static const char *skip_value(const char *at)
+{
+    for (size_t depth = 0; depth > 0 || (*at != ',' && *at != '}');) {
+        if (*at == '"') {
+            at = skip_string(at);
+            continue;
+        }
+        if (*at == '{' || *at == '[')
+            depth++;
+        else if (*at == '}' || *at == ']')
+            depth--;
+        at++;
+    }
+    return at;
+}
+
+const char *json_member(const char *object, size_t index, size_t *length)
+{
+    assert(json_is_object(object));
+    const char *at = skip_to(object, '{');
+    for (;; index--) {
+        at = skip_string(skip_to(at, '"'));
+        at = skip_to(at, ':') + 1;
+        const char *end = skip_value(at);
+        if (index == 0) {
+            *length = (size_t)(end - at);
+            return at;
+        }
+        assert(*end == ',');
+        at = end;
+    }
+}
+
+size_t json_compact(const char *json, size_t length, char *to)
+{
+    size_t written = 0;
+    for (const char *at = json; at < json + length;) {
+        const char *next = *at == '"' ? skip_string(at) : at + 1;
+        if (!is_space(*at)) {
+            memcpy(to + written, at, (size_t)(next - at));
+            written += (size_t)(next - at);
+        }
+        at = next;
+    }
+    assert(written <= length);
+    return written;
 }

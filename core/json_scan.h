@@ -19,4 +19,15 @@
  */
 bool json_scan(const char *text, size_t length, size_t *wrong_at);
 
+/* The rest is for what json_scan let through: it walks without checking again, and needs no length or NUL. */
+
+bool json_is_object(const char *json);
+
+/* The value of an object's member number `index` (from 0, and there must be as many), with white space around
+ * it. */
+const char *json_member(const char *object, size_t index, size_t *length);
+
+/* Writes a value without its white space: at most `length` bytes, no NUL. Returns how many. */
+size_t json_compact(const char *json, size_t length, char *to);
+
 #endif

@@ -1,7 +1,7 @@
 /*
- * listener.h - where connections come from. One socket per address is bound by the main thread before any loop
- * starts (so that a taken port is told at once), and every loop reads a duplicate of it, as H2O's own server does;
- * no SO_REUSEPORT, so that a second instance fails to bind.
+ * listener.h - where connections come from. One socket per address is bound by the main thread before any
+ * loop starts (so that a taken port is told at once), and every loop reads a duplicate of it, as H2O's own
+ * server does; no SO_REUSEPORT, so that a second instance fails to bind.
  */
 #ifndef CORE_LISTENER_H
 #define CORE_LISTENER_H
@@ -14,8 +14,9 @@
 struct loop;
 
 /*
- * Binds and listens (SO_REUSEADDR, TCP_USER_TIMEOUT, non-blocking, close-on-exec). The name is looked up here.
- * Returns the descriptor, or -1 with one sentence in error: "cannot listen on HOST:PORT: address already in use".
+ * Binds and listens (SO_REUSEADDR, TCP_USER_TIMEOUT, non-blocking, close-on-exec). The name is looked up
+ * here. Returns the descriptor, or -1 with one sentence in error: "cannot listen on HOST:PORT: address
+ * already in use".
  */
 int listener_bind(const struct config_address *address, uint64_t tcp_user_timeout_ms, char *error,
                   size_t error_size);

@@ -1,7 +1,8 @@
 /*
- * log.h - structured lines. A line goes into a bounded ring that a thread of its own writes out; when the reader is
- * stuck, lines are dropped and counted, and no caller ever waits. JSON, or a readable form on a terminal.
- * Text from clients comes out as printable ASCII. Secrets, hashes and whole tokens must not be handed in.
+ * log.h - structured lines. A line goes into a bounded ring that a thread of its own writes out; when the
+ * reader is stuck, lines are dropped and counted, and no caller ever waits. JSON, or a readable form on a
+ * terminal. Text from clients comes out as printable ASCII. Secrets, hashes and whole tokens must not be
+ * handed in.
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
@@ -17,9 +18,9 @@ struct log_options {
     const char *service; /* static: "gateway" ... */
     enum log_level level;
     enum log_format format;
-    const char *file;        /* "" or NULL: standard error */
-    size_t queue_max_bytes;  /* the ring */
-    bool take_over_stderr;   /* libh2o writes client bytes to fd 2: read them here, limit and escape them */
+    const char *file;       /* "" or NULL: standard error */
+    size_t queue_max_bytes; /* the ring */
+    bool take_over_stderr;  /* libh2o writes client bytes to fd 2: read them here, limit and escape them */
 };
 
 /* Starts the writer's thread. False: error holds one sentence (the file cannot be opened). */
@@ -46,8 +47,8 @@ struct log_field {
 #define LOG_NUMBER(k, n)    ((struct log_field){.key = (k), .number = (int64_t)(n)})
 
 /* An event: a stable name ("started", "relay_failed") and its fields. Any thread; no-op before log_open. */
-#define log_event(level, event, ...)                                                                                \
-    log_event_fields((level), (event), (const struct log_field[]){__VA_ARGS__},                                     \
+#define log_event(level, event, ...)                                            \
+    log_event_fields((level), (event), (const struct log_field[]){__VA_ARGS__}, \
                      sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 void log_event_fields(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 

@@ -24,8 +24,8 @@ static void inbox_read(h2o_multithread_receiver_t *receiver, h2o_linklist_t *mes
 }
 
 /*
- * Fires what is due now. Timers that are started while others fire wait for the next turn, because a zero_timeout
- * entry linked again from its own callback would keep H2O from ever polling.
+ * Fires what is due now. Timers that are started while others fire wait for the next turn, because a
+ * zero_timeout entry linked again from its own callback would keep H2O from ever polling.
  */
 static void timers_fire(h2o_timeout_entry_t *entry)
 {

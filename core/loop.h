@@ -1,8 +1,9 @@
 /*
- * loop.h - one thread's world: the H2O event loop and context, its timers, its inbox, its connections, its relay.
+ * loop.h - one thread's world: the H2O event loop and context, its timers, its inbox, its connections, its
+ * relay.
  *
- * A loop is opened, run and closed on its own thread; nothing here may be called from another one, but loop_post.
- * A loop never blocks.
+ * A loop is opened, run and closed on its own thread; nothing here may be called from another one, but
+ * loop_post. A loop never blocks.
  */
 #ifndef CORE_LOOP_H
 #define CORE_LOOP_H
@@ -44,7 +45,7 @@ struct loop {
     struct relay *relay; /* NULL where this service calls nobody */
 
     h2o_accept_ctx_t accept;
-    h2o_socket_t *listener; /* NULL once closed */
+    h2o_socket_t *listener;    /* NULL once closed */
     struct timer accept_again; /* after a pause for want of descriptors or room */
     struct timer sweep;
     struct connection *connections; /* all that are open, newest first */

@@ -1,6 +1,6 @@
 /*
- * memory.h - allocation that cannot fail: out of memory ends the process with one sentence, because a service that
- * goes on without memory answers wrongly, and a restart takes milliseconds.
+ * memory.h - allocation that cannot fail: out of memory ends the process with one sentence, because a service
+ * that goes on without memory answers wrongly, and a restart takes milliseconds.
  */
 #ifndef CORE_MEMORY_H
 #define CORE_MEMORY_H

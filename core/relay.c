@@ -15,6 +15,7 @@
 
 #define EVENTS_PER_WAIT 64
 #define MAX_AGE_MIN_S   1
+#define LINE_MAX_BYTES  1100 /* a service key has up to 1,024 bytes */
 
 /* A reused easy handle and what it gathers. */
 struct transfer {
@@ -37,7 +38,6 @@ struct relay {
     struct timer timer;
     struct transfer *idle;
     uint64_t under_way;
-    char *service_key_header;
 };
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
@@ -53,7 +53,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-/* Copies a header's value if it is short and printable: it may be sent on, so it must not carry anything else. */
+/* Copies a header's value if it is short and printable: it may be sent on, so it must not carry anything
+ * else. */
 static void take_value(char out[RELAY_HEADER_MAX_BYTES + 1], const char *value, size_t length)
 {
     while (length > 0 && (*value == ' ' || *value == '\t'))
@@ -220,7 +221,8 @@ static long max_age_s(const struct relay_options *options)
     return age_s < MAX_AGE_MIN_S ? MAX_AGE_MIN_S : age_s;
 }
 
-/* What is the same for every call. PROXY "" because http_proxy in the environment would take the calls elsewhere. */
+/* What is the same for every call. PROXY "" because http_proxy in the environment would take the calls
+ * elsewhere. */
 static struct transfer *transfer_open(struct relay *relay)
 {
     struct transfer *transfer = memory_zeroed(sizeof *transfer);
@@ -276,13 +278,6 @@ struct relay *relay_open(struct loop *loop, const struct relay_options *options)
     relay->watch = h2o_evloop_socket_create(loop->evloop, relay->epoll, H2O_SOCKET_FLAG_DONT_READ);
     relay->watch->data = relay;
     h2o_socket_read_start(relay->watch, on_ready);
-    if (options->service_key != NULL && *options->service_key != '\0') {
-        struct buffer line;
-        buffer_open(&line);
-        buffer_add_format(&line, "X-Service-Key: %s", options->service_key);
-        relay->service_key_header = memory_copied(line.at, line.length);
-        buffer_close(&line);
-    }
     return relay;
 }
 
@@ -300,25 +295,21 @@ void relay_close(struct relay *relay)
     curl_multi_cleanup(relay->multi);
     loop_timer_stop(&relay->timer);
     h2o_socket_close(relay->watch); /* closes the epoll descriptor */
-    if (relay->service_key_header != NULL)
-        explicit_bzero(relay->service_key_header, strlen(relay->service_key_header));
-    free(relay->service_key_header);
     free(relay);
 }
 
 static void add_header(struct transfer *transfer, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(transfer->headers, line);
-
-    if (longer == NULL)
+    transfer->headers = curl_slist_append(transfer->headers, line);
+    if (transfer->headers == NULL)
         memory_exhausted();
-    transfer->headers = longer;
 }
 
 static void set_headers(struct transfer *transfer, const struct call *call)
 {
     const char *type = call->content_type != NULL ? call->content_type : "application/json";
-    char line[RELAY_HEADER_MAX_BYTES + 1];
+    const char *key = transfer->relay->options.service_key;
+    char line[LINE_MAX_BYTES];
 
     for (size_t i = 0; i < sizeof call->headers / sizeof call->headers[0] && call->headers[i] != NULL; i++)
         add_header(transfer, call->headers[i]);
@@ -326,8 +317,10 @@ static void set_headers(struct transfer *transfer, const struct call *call)
         snprintf(line, sizeof line, "Content-Type: %s", type);
         add_header(transfer, line);
     }
-    if (transfer->relay->service_key_header != NULL)
-        add_header(transfer, transfer->relay->service_key_header);
+    if (key != NULL && *key != '\0') {
+        snprintf(line, sizeof line, "X-Service-Key: %s", key);
+        add_header(transfer, line);
+    }
     add_header(transfer, "Expect:");
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
 }

@@ -1,9 +1,11 @@
 /*
- * relay.h - calls to another service: libcurl's multi interface in the H2O loop. The only file pair that knows curl.
+ * relay.h - calls to another service: libcurl's multi interface in the H2O loop. The only file pair that
+ * knows curl.
  *
- * curl's sockets sit in an epoll descriptor that the loop watches as one socket; curl's timer is a loop timer.
- * One relay per loop; connections are kept alive (HTTP/1.1), easy handles reused, every call has a deadline.
- * on_reply is called exactly once, from the loop's turn, never from within call_start; not after call_cancel.
+ * curl's sockets sit in an epoll descriptor that the loop watches as one socket; curl's timer is a loop
+ * timer. One relay per loop; connections are kept alive (HTTP/1.1), easy handles reused, every call has a
+ * deadline. on_reply is called exactly once, from the loop's turn, never from within call_start; not after
+ * call_cancel.
  */
 #ifndef CORE_RELAY_H
 #define CORE_RELAY_H
@@ -25,10 +27,10 @@ enum relay_outcome {
 struct relay_options {
     uint64_t timeout_ms;
     uint64_t connect_timeout_ms;
-    uint64_t calls_max;       /* under way at once; further ones are refused */
+    uint64_t calls_max; /* under way at once; further ones are refused */
     uint64_t answer_max_bytes;
     uint64_t keepalive_timeout_ms; /* the other side's; connections are given up at half of it */
-    const char *service_key;  /* sent as X-Service-Key; "" or NULL: not sent */
+    const char *service_key;       /* sent as X-Service-Key; "" or NULL: not sent */
 };
 
 /* Headers of an answer that the gateway passes on; empty where absent. */
@@ -44,7 +46,8 @@ struct relay_answer {
 
 struct transfer; /* a reused easy handle: private */
 
-/* One call; embedded in the struct of the request that makes it, zero-initialised. Not copied while under way. */
+/* One call; embedded in the struct of the request that makes it, zero-initialised. Not copied while under
+ * way. */
 struct call {
     /* The question. Texts and body are copied by call_start. */
     const char *base;   /* "http://host:port" */
@@ -54,8 +57,8 @@ struct call {
     size_t body_length;
     const char *content_type; /* of the body; NULL: application/json */
     const char *headers[8];   /* "name: value", checked for line ends by the caller; ends with NULL */
-    bool fresh;               /* over a new connection: what creates or changes something must not be sent twice */
-    uint64_t timeout_ms;      /* 0: the relay's */
+    bool fresh;          /* over a new connection: what creates or changes something must not be sent twice */
+    uint64_t timeout_ms; /* 0: the relay's */
     void (*on_reply)(struct call *call);
 
     /* The reply. */

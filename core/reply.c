@@ -109,7 +109,8 @@ static void add_envelope(struct buffer *out, struct loop *loop, unsigned status,
     buffer_add_text(out, "\"}");
 }
 
-static void add_error(struct buffer *out, struct loop *loop, unsigned status, const char *detail, size_t length)
+static void add_error(struct buffer *out, struct loop *loop, unsigned status, const char *detail,
+                      size_t length)
 {
     if (loop->service->definition->has_envelope) {
         add_envelope(out, loop, status, detail, length);
@@ -207,7 +208,8 @@ void reply_redirect(struct exchange *x, const char *location, size_t length)
     send_error(x, &answer, detail, sizeof detail - 1);
 }
 
-void reply_error_body(struct buffer *out, struct loop *loop, enum fault fault, const char *detail, size_t length)
+void reply_error_body(struct buffer *out, struct loop *loop, enum fault fault, const char *detail,
+                      size_t length)
 {
     const struct fault_row *row = fault_row(fault);
     struct buffer quoted;

@@ -1,9 +1,10 @@
 /*
- * reply.h - the only code that sends. Every function here answers a request at most once: where the client has left
- * it does nothing but what the exchange needs. It logs and counts, and it may free x: always the last statement.
+ * reply.h - the only code that sends. Every function here answers a request at most once: where the client
+ * has left it does nothing but what the exchange needs. It logs and counts, and it may free x: always the
+ * last statement.
  *
- * The public service wears the envelope {"status_code", "detail", "date_time"}; internal ones answer as they are
- * told, and their errors are {"detail": ...}.
+ * The public service wears the envelope {"status_code", "detail", "date_time"}; internal ones answer as they
+ * are told, and their errors are {"detail": ...}.
  */
 #ifndef CORE_REPLY_H
 #define CORE_REPLY_H
@@ -26,7 +27,8 @@ void reply_fault(struct exchange *x, enum fault fault);
 /* A fault whose detail is made for the occasion; `detail` is JSON. */
 void reply_fault_detail(struct exchange *x, enum fault fault, const char *detail, size_t length);
 
-/* TOKEN_REFUSED (and what is like it) where a token was given: WWW-Authenticate says invalid_token (RFC 6750, 3.1). */
+/* TOKEN_REFUSED (and what is like it) where a token was given: WWW-Authenticate says invalid_token (RFC
+ * 6750, 3.1). */
 void reply_token_refused(struct exchange *x, enum fault fault);
 
 /* What another service refused, passed on: its status, detail (JSON), and headers ("" where it sent none). */
@@ -50,6 +52,7 @@ void reply_redirect(struct exchange *x, const char *location, size_t length);
  * The body of an error: in the envelope, or {"detail": ...}. For what libh2o answers itself (error_filter.h).
  * `detail` is JSON, or NULL for the fault's sentence.
  */
-void reply_error_body(struct buffer *out, struct loop *loop, enum fault fault, const char *detail, size_t length);
+void reply_error_body(struct buffer *out, struct loop *loop, enum fault fault, const char *detail,
+                      size_t length);
 
 #endif

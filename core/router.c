@@ -133,7 +133,8 @@ static bool is_json_type(h2o_iovec_t type)
         length--;
     if (h2o_lcstris(type.base, length, H2O_STRLIT("application/json")))
         return true;
-    return length > sizeof prefix - 1 + 5 && h2o_lcstris(type.base, sizeof prefix - 1, prefix, sizeof prefix - 1) &&
+    return length > sizeof prefix - 1 + 5 &&
+           h2o_lcstris(type.base, sizeof prefix - 1, prefix, sizeof prefix - 1) &&
            h2o_lcstris(type.base + length - 5, 5, H2O_STRLIT("+json"));
 }
 

@@ -8,7 +8,8 @@
 
 #include "core/exchange.h"
 
-/* The route of a path and method: the service's own, then those that every service has. NULL: there is none. */
+/* The route of a path and method: the service's own, then those that every service has. NULL: there is none.
+ */
 const struct route *router_find(const struct service *service, const h2o_req_t *req);
 
 /*

@@ -11,8 +11,8 @@
 #include "core/json_scan.h"
 #include "core/utf8.h"
 
-/* Doubles hold every whole number up to here, and none beyond it for sure. */
-#define ID_MAX 9007199254740991.0
+/* Doubles hold every whole number up to here, and beyond it none but whole numbers, not all of them. */
+#define WHOLE_MAX 9007199254740991.0
 
 struct reading {
     cJSON *tree; /* texts point into it */
@@ -144,11 +144,18 @@ static bool read_bool_word(const char *word, bool *value)
     return false;
 }
 
+static bool is_whole(double number)
+{
+    if (number < -WHOLE_MAX || number > WHOLE_MAX)
+        return isfinite(number);
+    return (double)(int64_t)number == number;
+}
+
 /* Of a type that might be read as a boolean: all but null, lists, objects and numbers with a fraction. */
 static bool may_be_bool(const cJSON *item)
 {
     if (cJSON_IsNumber(item))
-        return isfinite(item->valuedouble) && trunc(item->valuedouble) == item->valuedouble;
+        return is_whole(item->valuedouble);
     return cJSON_IsBool(item) || cJSON_IsString(item);
 }
 
@@ -192,7 +199,7 @@ static void read_strict_bool(struct reader *reader, const struct field *field, c
 static void read_id(struct reader *reader, const struct field *field, const cJSON *item)
 {
     double number = cJSON_IsNumber(item) ? item->valuedouble : 0;
-    if (!(number >= 1 && number <= ID_MAX) || trunc(number) != number) {
+    if (number < 1 || number > WHOLE_MAX || !is_whole(number)) {
         field_fault(reader, field, "Input should be a valid integer", "int_type");
         return;
     }
@@ -200,70 +207,7 @@ static void read_id(struct reader *reader, const struct field *field, const cJSO
     *to = (uint64_t)number;
 }
 
-/*
- * FIELD_RAW copies from the body, because cJSON would print the digits of a double. The body is known to be
- * an object by the letter of the RFC, so these walk without checking again.
- */
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static const char *skip_to(const char *at, char c)
-{
-    while (*at != c)
-        at++;
-    return at;
-}
-
-/* Behind the string whose quote is at `at`. */
-static const char *skip_string(const char *at)
-{
-    assert(*at == '"');
-    for (at++; *at != '"'; at++)
-        if (*at == '\\')
-            at++;
-    return at + 1;
-}
-
-/* At the comma or brace that ends the value at `at`. */
-static const char *skip_value(const char *at)
-{
-    for (size_t depth = 0; depth > 0 || (*at != ',' && *at != '}');) {
-        if (*at == '"') {
-            at = skip_string(at);
-            continue;
-        }
-        if (*at == '{' || *at == '[')
-            depth++;
-        else if (*at == '}' || *at == ']')
-            depth--;
-        at++;
-    }
-    return at;
-}
-
-/* The value of the object's member number `index`, white space around it. */
-static const char *find_value(const char *body, size_t index)
-{
-    const char *at = skip_to(body, '{');
-    for (;; index--) {
-        at = skip_string(skip_to(at, '"'));
-        at = skip_to(at, ':') + 1;
-        if (index == 0)
-            return at;
-        at = skip_value(at);
-        assert(*at == ',');
-    }
-}
-
-static void add_raw(struct reading *reading, const char *bytes, size_t length)
-{
-    assert(length <= reading->raw_size - reading->raw_length);
-    memcpy(reading->raw + reading->raw_length, bytes, length);
-    reading->raw_length += length;
-}
-
+/* Copied from the body, because cJSON would print the digits of a double. */
 static void read_raw(struct reader *reader, const struct field *field, const cJSON *item)
 {
     struct reading *reading = reader->reading;
@@ -275,18 +219,13 @@ static void read_raw(struct reader *reader, const struct field *field, const cJS
     size_t index = 0;
     for (const cJSON *before = reading->tree->child; before != item; before = before->next)
         index++;
-    const char *at = find_value(reader->body, index);
-    const char *end = skip_value(at);
-    size_t begin = reading->raw_length;
-    while (at < end) {
-        const char *next = *at == '"' ? skip_string(at) : at + 1;
-        if (!is_space(*at))
-            add_raw(reading, at, (size_t)(next - at));
-        at = next;
-    }
+    size_t length = 0;
+    const char *value = json_member(reader->body, index, &length);
+    assert(length < reading->raw_size - reading->raw_length);
     struct text *to = member(reader, field, sizeof(*to));
-    *to = (struct text){.at = reading->raw + begin, .length = reading->raw_length - begin};
-    add_raw(reading, "", 1);
+    to->at = reading->raw + reading->raw_length;
+    to->length = json_compact(value, length, reading->raw + reading->raw_length);
+    reading->raw_length += to->length + 1; /* a NUL is there already */
 }
 
 static void read_field(struct reader *reader, const struct field *field)
@@ -317,14 +256,6 @@ static void read_field(struct reader *reader, const struct field *field)
     abort();
 }
 
-static bool begins_object(const char *body, size_t length)
-{
-    size_t i = 0;
-    while (i < length && is_space(body[i]))
-        i++;
-    return i < length && body[i] == '{';
-}
-
 /* False: there is a fault, and no tree. */
 static bool parse(struct reader *reader)
 {
@@ -333,7 +264,7 @@ static bool parse(struct reader *reader)
         body_fault(reader, "Field required", "missing");
     } else if (!json_scan(reader->body, reader->length, &wrong_at)) {
         syntax_fault(reader, wrong_at);
-    } else if (!begins_object(reader->body, reader->length)) {
+    } else if (!json_is_object(reader->body)) {
         body_fault(reader, "Input should be a valid dictionary or object to extract fields from",
                    "model_attributes_type");
     } else {

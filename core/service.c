@@ -20,7 +20,8 @@
 #include "core/memory.h"
 #include "core/relay.h"
 
-/* A larger HTTP/2 body is reset by libh2o without an answer, so its limit lies above the one we answer 413 for. */
+/* A larger HTTP/2 body is reset by libh2o without an answer, so its limit lies above the one we answer 413
+ * for. */
 #define ENTITY_MAX_BYTES         (64u * 1024)
 #define ENTITY_MAX_BYTES_INSIDE  (512u * 1024)
 #define DESCRIPTORS_BESIDES      64
@@ -49,7 +50,8 @@ static bool refuse_open_inside(const struct service *service, char *error, size_
         *service->config->service_key != '\0')
         return true;
     snprintf(error, error_size,
-             "%s would listen on %s, beyond loopback: that needs a SERVICE_KEY of at least 32 bytes, the same for all "
+             "%s would listen on %s, beyond loopback: that needs a SERVICE_KEY of at least 32 bytes, the "
+             "same for all "
              "services (make one with: openssl rand -base64 48)",
              service->definition->name, *address->host == '\0' ? "all addresses" : address->host);
     return false;
@@ -149,13 +151,13 @@ static struct loop_thread *start_loops(struct service *service)
 static void tell_ready(void)
 {
     const char *name = getenv("TOKEN_RELAY_READY_FD");
-    const int fd = name == NULL ? -1 : atoi(name);
+    const long fd = name == NULL ? -1 : strtol(name, NULL, 10);
 
     if (fd <= STDERR_FILENO)
         return;
-    const ssize_t written = write(fd, "1", 1);
+    const ssize_t written = write((int)fd, "1", 1);
     (void)written; /* nobody waits any more */
-    close(fd);
+    close((int)fd);
     unsetenv("TOKEN_RELAY_READY_FD");
 }
 
@@ -245,11 +247,12 @@ static bool set_up(struct service *service, char *error, size_t error_size)
     guard_configure(config);
     if (!guard_self_test(error, error_size))
         return false;
-    service->listener_fd = listener_bind(service->definition->address(config), config->tcp_user_timeout_ms, error,
-                                         error_size);
+    service->listener_fd =
+        listener_bind(service->definition->address(config), config->tcp_user_timeout_ms, error, error_size);
     if (service->listener_fd < 0)
         return false;
-    service->loop_count = config->loops > 0 ? (unsigned)config->loops : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    service->loop_count =
+        config->loops > 0 ? (unsigned)config->loops : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     service->connections_max =
         listener_fit_descriptors(config->connections_max, DESCRIPTORS_BESIDES + 2 * config->relay_calls_max);
     if (service->connections_max < config->connections_max)

@@ -29,7 +29,8 @@ struct service_definition {
     void (*close_loop)(struct loop *loop);
     /* After all loops have ended. May be NULL. */
     void (*close)(struct service *service);
-    /* Is everything here that it needs? Appends members for GET /health/ready (`,"auth":"up"`). Any loop. May be NULL. */
+    /* Is everything here that it needs? Appends members for GET /health/ready (`,"auth":"up"`). Any loop. May
+     * be NULL. */
     bool (*is_ready)(struct service *service, struct buffer *members);
 };
 
@@ -47,9 +48,9 @@ struct service {
 };
 
 /*
- * Runs a service until SIGTERM or SIGINT has drained it: 0; 1 when it could not start (one sentence was printed) or
- * when the drain had to be cut short. Writes one byte to the descriptor that TOKEN_RELAY_READY_FD names once it
- * listens. Blocks; the main thread.
+ * Runs a service until SIGTERM or SIGINT has drained it: 0; 1 when it could not start (one sentence was
+ * printed) or when the drain had to be cut short. Writes one byte to the descriptor that TOKEN_RELAY_READY_FD
+ * names once it listens. Blocks; the main thread.
  */
 int service_main(const struct service_definition *definition, const struct config *config);
 

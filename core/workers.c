@@ -64,8 +64,8 @@ static void work(struct workers *workers, struct job *job, void *state)
 }
 
 /*
- * Niced, so that loops and the other services run first in a storm; not SCHED_IDLE, because a worker that starves
- * while it holds a queue's lock would stop the loop that waits for it.
+ * Niced, so that loops and the other services run first in a storm; not SCHED_IDLE, because a worker that
+ * starves while it holds a queue's lock would stop the loop that waits for it.
  */
 static void lower_priority(int nice_value)
 {
@@ -90,8 +90,7 @@ static void *worker(void *argument)
 
 struct workers *workers_open(const struct workers_options *options)
 {
-    struct workers *workers =
-        memory_zeroed(sizeof *workers + options->count * sizeof workers->threads[0]);
+    struct workers *workers = memory_zeroed(sizeof *workers + options->count * sizeof workers->threads[0]);
 
     assert(options->count > 0 && options->queue_max > 0);
     workers->options = *options;

@@ -36,8 +36,8 @@ struct workers_options {
     size_t count; /* threads */
     size_t queue_max;
     uint64_t age_max_ms;
-    int nice;                            /* added to each worker's nice value */
-    void *(*open_state)(void *context);  /* on each worker's thread, as it starts; may be NULL */
+    int nice;                           /* added to each worker's nice value */
+    void *(*open_state)(void *context); /* on each worker's thread, as it starts; may be NULL */
     void (*close_state)(void *state);
     void *context;
 };

@@ -4,8 +4,8 @@
  *   account_start ──▶ (auth) ──▶ account_on_reply ──▶ account_pass_on
  *        └ the client leaves: a login is given up (auth then need not hash), a signup runs to its end unheard
  *
- * Both create something (a user, a session), so they go over a fresh connection: curl would send a request a second
- * time if a kept connection died before the answer.
+ * Both create something (a user, a session), so they go over a fresh connection: curl would send a request a
+ * second time if a kept connection died before the answer.
  */
 #include "auth/contract.h"
 #include "core/authorization.h"
@@ -105,7 +105,8 @@ static void account_pass_on(struct account *account)
     struct buffer faults;
 
     buffer_open(&faults);
-    struct reading *reading = schema_read(account->success, answer->body, answer->body_length, &form, &faults);
+    struct reading *reading =
+        schema_read(account->success, answer->body, answer->body_length, &form, &faults);
     if (faults.length > 0 || answer->status > 201)
         forward_reply_failed(x, &peer_auth, &account->call);
     else

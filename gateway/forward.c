@@ -10,7 +10,8 @@
 const struct peer peer_auth = {FAULT_AUTH_UNAVAILABLE, FAULT_AUTH_TIMEOUT};
 const struct peer peer_message = {FAULT_MESSAGE_UNAVAILABLE, FAULT_MESSAGE_TIMEOUT};
 
-/* A request that was forwarded to us hides where it came from: RFC 7239, section 6.2, calls that "unknown". */
+/* A request that was forwarded to us hides where it came from: RFC 7239, section 6.2, calls that "unknown".
+ */
 static bool came_through_a_proxy(const struct exchange *x)
 {
     size_t count = 0;

@@ -1,5 +1,6 @@
 /*
- * forward.h - what a call to another service has in common: the headers it carries on, and what its answer means.
+ * forward.h - what a call to another service has in common: the headers it carries on, and what its answer
+ * means.
  */
 #ifndef GATEWAY_FORWARD_H
 #define GATEWAY_FORWARD_H
@@ -11,7 +12,8 @@
 #include "core/fault.h"
 #include "core/relay.h"
 
-/* "X-Request-Id: ..." and "X-Client-Address: ...": lines for call.headers; keep it as long as the call starts. */
+/* "X-Request-Id: ..." and "X-Client-Address: ...": lines for call.headers; keep it as long as the call
+ * starts. */
 struct forward {
     char request_id[sizeof "X-Request-Id: " + REQUEST_ID_MAX_BYTES];
     char client_address[sizeof "X-Client-Address: " + EXCHANGE_ADDRESS_MAX_BYTES];
@@ -31,8 +33,8 @@ extern const struct peer peer_message;
 void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call);
 
 /*
- * Passes on what auth refused: 400, 401, 403, 404, 409, 422, 429, 503 with detail and headers; anything else, a body
- * that is not {"detail": ...}, or a refusal of our service key, is 502. Last statement.
+ * Passes on what auth refused: 400, 401, 403, 404, 409, 422, 429, 503 with detail and headers; anything else,
+ * a body that is not {"detail": ...}, or a refusal of our service key, is 502. Last statement.
  */
 void forward_reply_refused(struct exchange *x, const struct call *call);
 

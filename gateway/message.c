@@ -2,7 +2,8 @@
  * message.c - GET /user/message: two hops one after the other, auth first, message only after auth said yes.
  *
  *   message_handle ──▶ (auth) ──▶ message_on_claims ──▶ (message) ──▶ message_on_text
- *        └ the client leaves: the call under way runs to its end, its answer is dropped, no further one starts
+ *        └ the client leaves: the call under way runs to its end, its answer is dropped, no further one
+ * starts
  */
 #include <stdio.h>
 #include <string.h>
@@ -96,7 +97,8 @@ void message_handle(struct exchange *x)
 static void message_ask_message(struct message *message, bool is_admin)
 {
     struct exchange *x = &message->x;
-    const char *body = is_admin ? "{\"is_valid\":true,\"is_admin\":true}" : "{\"is_valid\":true,\"is_admin\":false}";
+    const char *body =
+        is_admin ? "{\"is_valid\":true,\"is_admin\":true}" : "{\"is_valid\":true,\"is_admin\":false}";
 
     message->call = (struct call){
         .base = x->loop->service->config->message_service_url.base,
@@ -133,7 +135,8 @@ static void message_on_verdict(struct message *message)
 
 static bool is_refusal_of_the_token(const struct relay_answer *answer)
 {
-    return answer->status == 401 && strcmp(answer->error_code, fault_row(FAULT_SERVICE_KEY_REFUSED)->name) != 0;
+    return answer->status == 401 &&
+           strcmp(answer->error_code, fault_row(FAULT_SERVICE_KEY_REFUSED)->name) != 0;
 }
 
 static void message_on_claims(struct call *call)

@@ -1,6 +1,7 @@
 /*
- * probe.c - asks the other services whether they are ready, in the background, so that GET /health/ready waits for
- * nobody. At a start quickly, with growing pauses (it should not take a second to be ready), then once a second.
+ * probe.c - asks the other services whether they are ready, in the background, so that GET /health/ready
+ * waits for nobody. At a start quickly, with growing pauses (it should not take a second to be ready), then
+ * once a second.
  */
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /*
- * contract.h - what the message service promises to those who call it. Callers include nothing else of message/.
+ * contract.h - what the message service promises to those who call it. Callers include nothing else of
+ * message/.
  */
 #ifndef MESSAGE_CONTRACT_H
 #define MESSAGE_CONTRACT_H
