@@ -127,6 +127,11 @@ class FakeUpstream:
         with self._lock:
             return list(self._requests)
 
+    def forget(self):
+        """Forgets the requests that came so far."""
+        with self._lock:
+            self._requests.clear()
+
     @property
     def connection_count(self):
         with self._lock:
