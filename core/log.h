@@ -34,7 +34,7 @@ void log_reopen(void);
 
 bool log_is_on(enum log_level level);
 
-/* A member of an event's line. Keys are static; texts are copied. */
+/* A member of an event's line. Keys are static; texts are copied, and cut at 1,024 bytes with "...". */
 struct log_field {
     const char *key;
     const char *text; /* NULL: a number */
@@ -46,13 +46,14 @@ struct log_field {
 #define LOG_STRING(k, t)    ((struct log_field){.key = (k), .text = (t), .length = strlen(t)})
 #define LOG_NUMBER(k, n)    ((struct log_field){.key = (k), .number = (int64_t)(n)})
 
-/* An event: a stable name ("started", "relay_failed") and its fields. Any thread; no-op before log_open. */
+/* An event: a stable, static name ("started", "relay_failed") and at most 16 fields. Any thread; no-op before
+ * log_open. */
 #define log_event(level, event, ...)                                            \
     log_event_fields((level), (event), (const struct log_field[]){__VA_ARGS__}, \
                      sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 void log_event_fields(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
-/* The line of one request. */
+/* The line of one request. Path over 512 bytes, method, id and code over 64: cut with "...". Copied. */
 struct log_request {
     const char *request_id;
     const char *method;
