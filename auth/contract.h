@@ -1,6 +1,7 @@
 /*
  * contract.h - what the auth service promises to those who call it: paths, headers and the shape of a token.
- * The forms of bodies are in the API contract of README.md. Callers include this header and nothing else of auth/.
+ * The forms of bodies are in the API contract of README.md. Callers include this header and nothing else of
+ * auth/.
  */
 #ifndef AUTH_CONTRACT_H
 #define AUTH_CONTRACT_H
@@ -16,8 +17,8 @@
 #define AUTH_TOKEN_MAX_BYTES 4096
 
 /*
- * True for what can be a JWS in compact form (RFC 7515, section 3.1): at most AUTH_TOKEN_MAX_BYTES bytes, exactly
- * three non-empty parts of base64url characters (RFC 4648, section 5) with a dot between.
+ * True for what can be a JWS in compact form (RFC 7515, section 3.1): at most AUTH_TOKEN_MAX_BYTES bytes,
+ * exactly three non-empty parts of base64url characters (RFC 4648, section 5) with a dot between.
  */
 static inline bool auth_token_has_shape(const char *token, size_t length)
 {

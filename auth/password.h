@@ -20,8 +20,8 @@
 enum password_outcome {
     PASSWORD_MATCH,
     PASSWORD_MISMATCH,
-    PASSWORD_UNSUPPORTED, /* the stored hash is of no method on the whitelist, or beyond its cost ceiling: not
-                             run */
+    PASSWORD_UNSUPPORTED, /* the stored hash is malformed, of no method on the whitelist, or over its ceiling
+                           */
     PASSWORD_FAILED,      /* libxcrypt failed (out of memory) */
 };
 
@@ -49,13 +49,17 @@ bool password_policy_set(struct password_policy *policy, const char *method, uin
 /* The longest password a new hash of this policy takes: 511, or 72 for bcrypt. */
 size_t password_policy_max_bytes(const struct password_policy *policy);
 
-/* Hashes `password` (no NUL inside) with a fresh salt into `out`. False when libxcrypt failed. Slow: workers
- * only. */
+/*
+ * Hashes `password` with a fresh salt into `out`. False when libxcrypt failed, and for a password that the
+ * hash would cut short: empty, over password_policy_max_bytes, or with a NUL inside. Slow: workers only.
+ */
 bool password_hash(struct password_hasher *hasher, const struct password_policy *policy, const char *password,
                    size_t length, char out[PASSWORD_HASH_MAX_BYTES + 1]);
 
-/* Compares in constant time. Slow: workers only. bcrypt looks at the first 72 bytes alone, as every bcrypt
- * does. */
+/*
+ * Compares in constant time. A password that is empty, over 511 bytes or has a NUL inside matches nothing.
+ * bcrypt looks at the first 72 bytes alone, as every bcrypt does. Slow: workers only.
+ */
 enum password_outcome password_verify(struct password_hasher *hasher, const char *password, size_t length,
                                       const char *hash);
 

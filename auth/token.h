@@ -2,8 +2,8 @@
  * token.h - JSON Web Tokens (RFC 7519), JWS compact form, HS256 (RFC 7515, RFC 7518), by libjwt.
  * The only file that includes <jwt.h> is token.c.
  *
- * The algorithm comes from the configuration, never from the token. Everything here is stateless and may be called
- * from any thread; keys are read-only after token_keys_set.
+ * The algorithm comes from the configuration, never from the token. Everything here is stateless and may be
+ * called from any thread; keys are read-only after token_keys_set.
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
@@ -25,7 +25,8 @@ enum token_use { TOKEN_ACCESS, TOKEN_REFRESH };
 enum token_outcome {
     TOKEN_VALID,
     TOKEN_EXPIRED, /* everything right but the time: now >= exp */
-    TOKEN_INVALID, /* malformed, forged, of another algorithm or use, without our claims, or claims of wrong types */
+    TOKEN_INVALID, /* malformed, forged, of another algorithm or use, or our claims are not all there and
+                      right */
     TOKEN_FAILED,  /* could not be judged or made: out of memory, no random bytes */
 };
 
@@ -38,18 +39,18 @@ struct token_keys {
 };
 
 struct token_claims {
-    char subject[USER_NAME_MAX_BYTES + 1];  /* "sub": the username */
-    uint64_t user_id;                       /* "uid" */
-    char session_id[TOKEN_ID_BYTES + 1];    /* "sid" */
-    char token_id[TOKEN_ID_BYTES + 1];      /* "jti" */
-    int64_t issued_at_s;                    /* "iat", seconds since the epoch */
-    int64_t expires_at_s;                   /* "exp" */
-    enum token_use use;                     /* "use": access or refresh; refresh also carries "aud" */
+    char subject[USER_NAME_MAX_BYTES + 1]; /* "sub": the username */
+    uint64_t user_id;                      /* "uid" */
+    char session_id[TOKEN_ID_BYTES + 1];   /* "sid" */
+    char token_id[TOKEN_ID_BYTES + 1];     /* "jti" */
+    int64_t issued_at_s;                   /* "iat", seconds since the epoch */
+    int64_t expires_at_s;                  /* "exp" */
+    enum token_use use;                    /* "use": access or refresh; refresh also carries "aud" */
 };
 
 /*
- * Checks and copies the secrets; previous may be NULL or empty. Refuses, with one sentence in error, a secret under
- * 32 bytes or over 1,024, and the example secret of the system that this one replaces.
+ * Checks and copies the secrets; previous may be NULL or empty. Refuses, with one sentence in error, a secret
+ * under 32 bytes or over 1,024, and the example secret of the system that this one replaces.
  */
 bool token_keys_set(struct token_keys *keys, const char *current, const char *previous, char *error,
                     size_t error_size);
@@ -63,8 +64,9 @@ enum token_outcome token_issue(const struct token_keys *keys, const struct token
                                char out[TOKEN_MAX_BYTES + 1]);
 
 /*
- * Judges a token of `length` bytes (need not be NUL-terminated) as one of `use`, at `now_s` seconds since the epoch,
- * without leeway. *claims is set for TOKEN_VALID and TOKEN_EXPIRED. Shape and size are checked before libjwt sees it.
+ * Judges a token of `length` bytes (need not be NUL-terminated) as one of `use`, at `now_s` seconds since the
+ * epoch, without leeway. *claims is set for TOKEN_VALID and TOKEN_EXPIRED. Shape and size are checked before
+ * libjwt sees it.
  */
 enum token_outcome token_verify(const struct token_keys *keys, const char *token, size_t length,
                                 enum token_use use, int64_t now_s, struct token_claims *claims);
