@@ -20,8 +20,7 @@
 enum password_outcome {
     PASSWORD_MATCH,
     PASSWORD_MISMATCH,
-    PASSWORD_UNSUPPORTED, /* the stored hash is malformed, of no method on the whitelist, or over its ceiling
-                           */
+    PASSWORD_UNSUPPORTED, /* the stored hash is malformed, of an unknown method, or too dear to be run */
     PASSWORD_FAILED,      /* libxcrypt failed (out of memory) */
 };
 
@@ -71,13 +70,11 @@ bool password_hash_is_weaker(const char *hash, const struct password_policy *pol
 
 /*
  * Writes what decides the time that verifying `hash` takes - prefix and cost, without the salt, e.g.
- * "$y$j9T",
- * "$2b$12", "$6$rounds=5000" - into label; "?" for a hash that is not supported.
+ * "$y$j9T", "$2b$12", "$6$rounds=5000" - into label; "?" for a hash that is not supported.
  */
 void password_label(const char *hash, char label[PASSWORD_METHOD_MAX_BYTES + 1]);
 
-/* Measures one verification of the method that a label names, in microseconds; 0 for a label it cannot run.
- */
+/* Measures one verification of the method that a label names, in microseconds; 0 where it cannot run. */
 uint64_t password_measure_us(struct password_hasher *hasher, const char *label);
 
 /* Overwrites memory in a way that the compiler keeps (explicit_bzero). */

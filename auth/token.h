@@ -25,8 +25,7 @@ enum token_use { TOKEN_ACCESS, TOKEN_REFRESH };
 enum token_outcome {
     TOKEN_VALID,
     TOKEN_EXPIRED, /* everything right but the time: now >= exp */
-    TOKEN_INVALID, /* malformed, forged, of another algorithm or use, or our claims are not all there and
-                      right */
+    TOKEN_INVALID, /* malformed, forged, of another algorithm or use, or with a claim missing or wrong */
     TOKEN_FAILED,  /* could not be judged or made: out of memory, no random bytes */
 };
 
