@@ -41,7 +41,7 @@ static struct {
     size_t chunk_length;
     uint64_t chunk_at_us;
 
-    char line[OUTPUT_LINE_MAX_BYTES];
+    char line[OUTPUT_LINE_MAX_BYTES + 3];
     size_t line_length; /* over OUTPUT_LINE_MAX_BYTES: cut */
     uint64_t second;
     unsigned lines_this_second;
@@ -113,8 +113,11 @@ static void start_second(void)
 
 static void pass_on_line(void)
 {
-    bool is_cut = output.line_length > OUTPUT_LINE_MAX_BYTES;
-    size_t length = is_cut ? OUTPUT_LINE_MAX_BYTES : output.line_length;
+    size_t length = output.line_length;
+    if (length > OUTPUT_LINE_MAX_BYTES) {
+        memcpy(output.line + OUTPUT_LINE_MAX_BYTES, "...", 3);
+        length = OUTPUT_LINE_MAX_BYTES + 3;
+    }
     output.line_length = 0;
     if (length == 0)
         return;
@@ -124,8 +127,7 @@ static void pass_on_line(void)
         return;
     }
     output.lines_this_second++;
-    log_event(LOG_WARN, "library_output", LOG_TEXT_N("text", output.line, length),
-              LOG_NUMBER("is_cut", is_cut ? 1 : 0));
+    log_event(LOG_WARN, "library_output", LOG_TEXT_N("text", output.line, length));
 }
 
 static void take_chunk(const char *at, size_t length)
