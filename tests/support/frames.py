@@ -87,12 +87,13 @@ class Raw:
 
     def wait_for_end(self, timeout_s=None, trickle=None, pause_s=0.05):
         """Waits until the other side closes; sends `trickle()` meanwhile, every `pause_s`. Returns how long it took."""
-        start = time.monotonic()
-        deadline = start + (timeout_s or self.timeout_s)
+        start = sent = time.monotonic()
         while not self.wait(pause_s):
-            assert time.monotonic() < deadline, "the connection was not cut"
-            if trickle is not None:
+            now = time.monotonic()
+            assert now - start < (timeout_s or self.timeout_s), "the connection was not cut"
+            if trickle is not None and now - sent >= pause_s:
                 self.send(trickle())
+                sent = now
         return time.monotonic() - start
 
     def wait_for_bytes(self, wanted):
