@@ -70,7 +70,7 @@ static void work(struct workers *workers, struct job *job, void *state)
 static void lower_priority(int nice_value)
 {
     const id_t thread = (id_t)syscall(SYS_gettid);
-    (void)setpriority(PRIO_PROCESS, thread, nice_value);
+    (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + nice_value);
 }
 
 static void *worker(void *argument)
