@@ -1,6 +1,7 @@
 """Attacks on connections, and clients that stall: each is ended, others are served, and memory and time stay bounded."""
 
 import itertools
+import json
 import os
 import pathlib
 import resource
@@ -51,7 +52,9 @@ def assert_serves(system, version="http1"):
 
 
 def cut_reasons(system):
-    return [entry["reason"] for entry in system["gateway"].logs() if entry["event"] == "connection_cut"]
+    """Why connections were cut, as logged. Builds with a sanitizer leave descriptor 2 to libh2o's own lines."""
+    lines = [line for line in system["gateway"].stderr().split("\n")[:-1] if line.startswith("{")]
+    return [entry["reason"] for entry in map(json.loads, lines) if entry["event"] == "connection_cut"]
 
 
 def login_bytes(port):
@@ -336,7 +339,8 @@ def test_one_address_cannot_take_all_connections(start_gateway):
 def test_too_few_descriptors_limit_the_connections_and_do_not_spin(start_gateway):
     system = start_gateway(RELAY_CALLS_MAX="8", CONNECTIONS_MAX="10000",
                            wrapper={"gateway": ("prlimit", "--nofile=128:128")})
-    limited = [entry for entry in system["gateway"].logs() if entry["event"] == "connections_limited"]
+    limited = wait_until(lambda: [entry for entry in system["gateway"].logs()
+                                  if entry["event"] == "connections_limited"], 10, "the log")
     assert len(limited) == 1 and 0 < limited[0]["connections_max"] < 128
     crowd = [Raw(system.port(), http2=False) for _ in range(200)]
     crowd[0].send(login_bytes(system.port()))

@@ -224,11 +224,11 @@ def test_username_of_a_wrong_length_is_422(api, case):
 
 BAD_USERNAMES = {
     "colon": "a:b",
-    "leading space": " name",
-    "trailing space": "name ",
-    "leading tab": "\tname",
-    "trailing no-break space": "name\u00a0",
-    "leading ideographic space": "\u3000name",
+    "leading space": " zqxj",
+    "trailing space": "zqxj ",
+    "leading tab": "\tzqxj",
+    "trailing no-break space": "zqxj\u00a0",
+    "leading ideographic space": "\u3000zqxj",
     "only spaces": "   ",
     "newline inside": "na\nme",
     "carriage return inside": "na\rme",
@@ -258,7 +258,7 @@ BAD_USERNAMES = {
 def test_username_with_a_forbidden_character_is_422(system, case):
     detail = assert_envelope(system.api().signup(BAD_USERNAMES[case], email="forbidden@example.org"), 422)
     assert [(entry["loc"], entry["type"]) for entry in detail] == [(["body", "username"], "value_error")]
-    assert detail[0]["msg"] and BAD_USERNAMES[case].strip() not in detail[0]["msg"]
+    assert detail[0]["msg"] and "zqxj" not in detail[0]["msg"]
 
 
 GOOD_PASSWORDS = {
@@ -367,7 +367,7 @@ def test_first_refuses_anything_but_an_administrators_access_token(fresh_system)
         answer = api.signup("x_" + case, email=f"{len(case)}@example.org", is_admin=True,
                             headers={"Authorization": value})
         assert_envelope(answer, 403, ADMIN_REFUSED)
-    fresh_system.user("add", "other_boss", "--email", "ob@example.org", "--admin", input_text=PASSWORD + "\n")
+    fresh_system.user("add", "other_boss", "ob@example.org", "--admin", input_text=PASSWORD + "\n")
     fresh_system.user("deactivate", "boss")
     answer = api.signup("late", is_admin=True, headers={"Authorization": f"Bearer {tokens['access_token']}"})
     assert_envelope(answer, 403, ADMIN_REFUSED)

@@ -254,7 +254,8 @@ def test_auths_verdicts_are_passed_on_in_the_envelope(between, path, status):
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_auths_verdicts_on_a_message_are_passed_on_too(between, status):
-    between.auth.on("/validate-token", answer(status, {"detail": "Wait"}, [("Retry-After", "17")]))
+    headers = [("Retry-After", "17"), ("Error-Code", "WAIT")]
+    between.auth.on("/validate-token", answer(status, {"detail": "Wait"}, headers))
     got = between.get_message()
     assert_envelope(got, status, "Wait")
     assert got.headers["Retry-After"] == "17"

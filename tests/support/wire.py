@@ -96,6 +96,7 @@ class Http2Connection:
         self.sock = connect(port, host, timeout_s)
         self.h2 = h2.connection.H2Connection(config=h2.config.H2Configuration(
             header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False))
+        self._events = []
         self.h2.initiate_connection()
         self.flush()
 
@@ -117,23 +118,39 @@ class Http2Connection:
         if body is not None and not any(name == b"content-length" for name, _ in block):
             block.append((b"content-length", b"%d" % len(body)))
         self.h2.send_headers(stream, block, end_stream=not body)
-        for at in range(0, len(body or b""), 16384):
-            part = body[at : at + 16384]
-            self.h2.send_data(stream, part, end_stream=at + len(part) == len(body))
+        self._send_body(stream, body or b"")
         self.flush()
         return stream
+
+    def _send_body(self, stream, body):
+        """As much of the body as the server takes: waits for its windows, ends when it resets the stream."""
+        while body:
+            room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(body))
+            if room > 0:
+                self.h2.send_data(stream, body[:room], end_stream=room == len(body))
+                body = body[room:]
+                continue
+            self.flush()
+            if not self._receive() or stream not in self.h2.streams or self.h2.streams[stream].closed:
+                return
+
+    def _receive(self):
+        """Takes in what came; False where the peer has closed."""
+        data = self.sock.recv(65536)
+        self._events += self.h2.receive_data(data) if data else []
+        return bool(data)
 
     def answers(self, streams):
         """Waits until every given stream has its answer; {stream: httpx.Response or StreamReset}."""
         wanted, done = set(streams), {}
         heads, bodies = {}, {stream: b"" for stream in streams}
         while wanted - set(done):
-            data = self.sock.recv(65536)
-            if not data:
+            if not self._events and not self._receive():
                 for stream in wanted - set(done):
                     done[stream] = StreamReset(None)
                 break
-            for event in self.h2.receive_data(data):
+            events, self._events = self._events, []
+            for event in events:
                 if isinstance(event, h2.events.ResponseReceived):
                     heads[event.stream_id] = event.headers
                 elif isinstance(event, h2.events.DataReceived):
