@@ -22,11 +22,13 @@
  * that a busy caller makes no system call. A stuck reader blocks the writer in write(2); the ring fills up,
  * and lines are dropped and counted.
  */
-#define GATHER_MS       4
-#define WRITE_MAX_BYTES LOG_OUTPUT_WRITE_MAX_BYTES
-#define CLOSE_WAIT_MS   1000
-#define LOG_OFF         (LOG_ERROR + 1)
-#define RING_MIN_BYTES  65536
+#define GATHER_MS         4
+#define WRITE_MAX_BYTES   LOG_OUTPUT_WRITE_MAX_BYTES
+#define CLOSE_WAIT_MS     1000
+#define LOG_OFF           (LOG_ERROR + 1)
+#define CLOSE_SIGNAL      SIGRTMAX
+#define INTERRUPT_EACH_MS 10
+#define RING_MIN_BYTES    65536
 
 static atomic_int level_on = LOG_OFF; /* what is below it is not logged */
 static atomic_uint_fast64_t dropped_total;
@@ -250,7 +252,6 @@ static void wait_for_work(struct work *work)
 static void *run_writer(void *unused)
 {
     (void)unused;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &(int){0});
     struct work work = {0};
     while (!work.is_last) {
         wait_for_work(&work);
@@ -280,12 +281,16 @@ static void make_conditions(void)
     pthread_condattr_destroy(&attributes);
 }
 
-/* It takes no signals: they belong to the main thread, and SIGPIPE becomes an error of write(2). */
+/*
+ * It takes no signals: they belong to the main thread, and SIGPIPE becomes an error of write(2). All but one,
+ * which interrupts it when the log closes.
+ */
 static int start_writer(void)
 {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    sigdelset(&all, CLOSE_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&log_state.writer, NULL, run_writer, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -317,20 +322,46 @@ bool log_open(const struct log_options *options, char *error, size_t error_size)
     return true;
 }
 
-/* Waits for the writer, but not for ever: it may hang in write(2). */
-static void end_writer(void)
+/* With the mutex held: true if the writer ended within the time. */
+static bool await_end(long wait_ms)
 {
-    struct timespec until = in_ms(CLOSE_WAIT_MS);
-    pthread_mutex_lock(&log_state.mutex);
-    log_state.is_closing = true;
-    pthread_cond_signal(&log_state.wake);
+    struct timespec until = in_ms(wait_ms);
     int outcome = 0;
     while (!log_state.has_ended && outcome == 0)
         outcome = pthread_cond_timedwait(&log_state.ended, &log_state.mutex, &until);
-    bool is_stuck = !log_state.has_ended;
+    return log_state.has_ended;
+}
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/*
+ * The writer hangs in write(2): it is interrupted until it sees that writing is given up. (Not
+ * pthread_cancel, which leaves sanitizers confused.)
+ */
+static void interrupt_writer(void)
+{
+    struct sigaction action = {.sa_handler = do_nothing}; /* without SA_RESTART */
+    struct sigaction before;
+    sigemptyset(&action.sa_mask);
+    sigaction(CLOSE_SIGNAL, &action, &before);
+    atomic_store(&log_state.output.is_given_up, true);
+    do
+        pthread_kill(log_state.writer, CLOSE_SIGNAL);
+    while (!await_end(INTERRUPT_EACH_MS));
+    sigaction(CLOSE_SIGNAL, &before, NULL);
+}
+
+static void end_writer(void)
+{
+    pthread_mutex_lock(&log_state.mutex);
+    log_state.is_closing = true;
+    pthread_cond_signal(&log_state.wake);
+    if (!await_end(CLOSE_WAIT_MS))
+        interrupt_writer();
     pthread_mutex_unlock(&log_state.mutex);
-    if (is_stuck)
-        pthread_cancel(log_state.writer);
     pthread_join(log_state.writer, NULL);
 }
 

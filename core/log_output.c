@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +49,7 @@ bool log_output_open(struct log_output *output, const struct log_options *option
                      size_t error_size)
 {
     *output = (struct log_output){.fd = STDERR_FILENO};
+    atomic_init(&output->is_given_up, false);
     if (options->file != NULL && *options->file != '\0') {
         output->fd = open_file(options->file);
         if (output->fd < 0) {
@@ -95,18 +95,14 @@ const char *log_output_reopen(struct log_output *output)
     return NULL;
 }
 
-/* write(2), where log_close may end the thread if the reader is stuck. */
 static ssize_t write_some(const struct log_output *output, const char *at, size_t length)
 {
     struct pollfd fd = {.fd = output->fd, .events = POLLOUT};
-    int unused = 0;
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
     ssize_t count = write(output->fd, at, length);
     if (count < 0 && errno == EAGAIN) { /* somebody made it non-blocking */
         poll(&fd, 1, -1);
         errno = EINTR;
     }
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
     return count;
 }
 
@@ -130,6 +126,8 @@ static size_t count_lines(const char *at, size_t length)
 size_t log_output_write(const struct log_output *output, const char *at, size_t length)
 {
     while (length > 0) {
+        if (atomic_load(&output->is_given_up))
+            return count_lines(at, length);
         ssize_t count = write_some(output, at, next_write(output, at, length));
         if (count < 0 && errno == EINTR)
             continue;

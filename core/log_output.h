@@ -5,6 +5,7 @@
 #ifndef CORE_LOG_OUTPUT_H
 #define CORE_LOG_OUTPUT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +20,7 @@ struct log_output {
     bool is_text;
     bool has_colours;
     bool has_taken_stderr;
+    atomic_bool is_given_up; /* set by log_close: a write that is interrupted is not tried again */
 };
 
 /* False: error holds one sentence. */
@@ -35,8 +37,8 @@ void log_output_close(struct log_output *output);
 const char *log_output_reopen(struct log_output *output);
 
 /*
- * Writes whole lines; may wait for the reader, and be cancelled there. Returns how many lines were lost
- * because writing failed.
+ * Writes whole lines; may wait for the reader. Returns how many lines were lost because writing failed, or
+ * was given up.
  */
 size_t log_output_write(const struct log_output *output, const char *at, size_t length);
 

@@ -74,12 +74,13 @@ static void on_crash(int number)
             break;
         write_raw(left, (size_t)count);
     }
-    raise(number); /* the action is the default again: SA_RESETHAND */
+    signal(number, SIG_DFL);
+    raise(number);
 }
 
 static void catch_crashes(void)
 {
-    struct sigaction action = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_crash};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < CRASH_SIGNALS; i++)
         sigaction(crash_signals[i], &action, &output.old_actions[i]);
@@ -149,9 +150,9 @@ static void read_pipe(void)
 {
     for (int i = 0; i < OUTPUT_CHUNKS_A_TURN; i++) {
         ssize_t count = read(output.pipe_fd, output.chunk, sizeof(output.chunk));
-        output.chunk_length = count > 0 ? (size_t)count : 0;
         if (count <= 0)
             return;
+        output.chunk_length = (size_t)count;
         output.chunk_at_us = clock_monotonic_us();
         take_chunk(output.chunk, output.chunk_length);
     }

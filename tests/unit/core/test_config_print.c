@@ -99,7 +99,7 @@ static void env_example_as_it_is_sets_nothing_and_without_its_marks_all_defaults
     write_dotenv(text);
     config = load(EVERYBODY);
     assert_true(config.database_url_is_set);
-    assert_int_equal(config.log_queue_max, 1 << 20);
+    assert_int_equal(config.log_queue_max, 4 << 20);
     config_free(&config);
     free(text);
 }
