@@ -47,28 +47,33 @@ size_t record_encode(const struct user *user, unsigned char out[RECORD_MAX_BYTES
     return length;
 }
 
-/* What is left to read. */
-struct rest {
+/* Bytes within a record. */
+struct span {
     const unsigned char *at;
-    size_t left;
+    size_t length;
 };
 
-static bool take_text(struct rest *rest, char *out, size_t max_bytes)
+/* Takes the next text off the rest. False: it is not whole, too long, or holds a NUL. */
+static bool take_text(struct span *rest, struct span *text, size_t max_bytes)
 {
-    if (rest->left < 2)
+    if (rest->length < 2)
         return false;
-    size_t length = (size_t)rest->at[0] << 8 | rest->at[1];
-    if (length > max_bytes || length > rest->left - 2)
+    text->at = rest->at + 2;
+    text->length = (size_t)rest->at[0] << 8 | rest->at[1];
+    if (text->length > max_bytes || text->length > rest->length - 2)
         return false;
-    if (memchr(rest->at + 2, '\0', length) != NULL)
-        return false;
-    memcpy(out, rest->at + 2, length);
-    out[length] = '\0';
-    rest->at += 2 + length;
-    rest->left -= 2 + length;
-    return true;
+    rest->at += 2 + text->length;
+    rest->length -= 2 + text->length;
+    return memchr(text->at, '\0', text->length) == NULL;
 }
 
+static void copy_text(char *out, const struct span *text)
+{
+    memcpy(out, text->at, text->length);
+    out[text->length] = '\0';
+}
+
+/* All is checked before anything is copied: out stays as it was, and no copy of a hash is left behind. */
 enum record_outcome record_decode(const unsigned char *bytes, size_t length, uint64_t id, struct user *out)
 {
     if (length == 0 || bytes[0] == 0)
@@ -77,21 +82,26 @@ enum record_outcome record_decode(const unsigned char *bytes, size_t length, uin
         return RECORD_NEWER;
     if (length < RECORD_FIXED_BYTES || (bytes[1] & ~FLAGS_KNOWN) != 0)
         return RECORD_DAMAGED;
-    struct user user;
-    user.id = id;
-    user.is_admin = (bytes[1] & FLAG_ADMIN) != 0;
-    user.is_active = (bytes[1] & FLAG_ACTIVE) != 0;
-    user.created_at_us = (int64_t)number_decode(bytes + 2);
-    user.updated_at_us = (int64_t)number_decode(bytes + 10);
-    user.deactivated_at_us = (int64_t)number_decode(bytes + 18);
-    struct rest rest = {bytes + RECORD_FIXED_BYTES, length - RECORD_FIXED_BYTES};
-    bool is_whole = take_text(&rest, user.username, USER_NAME_MAX_BYTES) &&
-                    take_text(&rest, user.email, USER_EMAIL_MAX_BYTES) &&
-                    take_text(&rest, user.password_hash, USER_HASH_MAX_BYTES) &&
-                    take_text(&rest, user.password_method, USER_METHOD_MAX_BYTES) && rest.left == 0 &&
-                    user.username[0] != '\0' && user.email[0] != '\0';
-    if (is_whole)
-        *out = user;
-    explicit_bzero(&user, sizeof(user));
-    return is_whole ? RECORD_OK : RECORD_DAMAGED;
+    struct span rest = {bytes + RECORD_FIXED_BYTES, length - RECORD_FIXED_BYTES};
+    struct span username;
+    struct span email;
+    struct span hash;
+    struct span method;
+    if (!take_text(&rest, &username, USER_NAME_MAX_BYTES) ||
+        !take_text(&rest, &email, USER_EMAIL_MAX_BYTES) || !take_text(&rest, &hash, USER_HASH_MAX_BYTES) ||
+        !take_text(&rest, &method, USER_METHOD_MAX_BYTES))
+        return RECORD_DAMAGED;
+    if (rest.length != 0 || username.length == 0 || email.length == 0)
+        return RECORD_DAMAGED;
+    out->id = id;
+    out->is_admin = (bytes[1] & FLAG_ADMIN) != 0;
+    out->is_active = (bytes[1] & FLAG_ACTIVE) != 0;
+    out->created_at_us = (int64_t)number_decode(bytes + 2);
+    out->updated_at_us = (int64_t)number_decode(bytes + 10);
+    out->deactivated_at_us = (int64_t)number_decode(bytes + 18);
+    copy_text(out->username, &username);
+    copy_text(out->email, &email);
+    copy_text(out->password_hash, &hash);
+    copy_text(out->password_method, &method);
+    return RECORD_OK;
 }
