@@ -40,6 +40,7 @@ struct loop_thread {
     struct loop *loop;
     struct task drain;
     sem_t *started;
+    sem_t ended;
 };
 
 static bool refuse_open_inside(const struct service *service, char *error, size_t error_size)
@@ -118,6 +119,11 @@ static void *run_loop(void *argument)
     if (service->definition->close_loop != NULL)
         service->definition->close_loop(loop);
     loop_close(loop);
+    sem_post(&self->ended);
+    /* libh2o keeps recycled memory by thread and cannot give it back: the thread stays until the process
+     * ends. */
+    while (pause() != 0)
+        ;
     return NULL;
 }
 
@@ -135,6 +141,7 @@ static struct loop_thread *start_loops(struct service *service)
         threads[i].loop = loop;
         threads[i].started = &started;
         threads[i].drain.run = drain_loop;
+        sem_init(&threads[i].ended, 0, 0);
         if (pthread_create(&threads[i].thread, NULL, run_loop, &threads[i]) != 0) {
             fputs("token-relay: cannot start a thread\n", stderr);
             abort();
@@ -210,7 +217,8 @@ static bool drain(struct service *service, struct loop_thread *threads)
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     for (unsigned i = 0; i < service->loop_count && ended; i++)
-        ended = pthread_timedjoin_np(threads[i].thread, NULL, &until) == 0;
+        while (!(ended = sem_timedwait(&threads[i].ended, &until) == 0) && errno == EINTR)
+            ;
     return ended;
 }
 

@@ -15,10 +15,16 @@
 #include "gateway/forward.h"
 #include "gateway/state.h"
 
+/* Which member of auth's answer becomes the detail, and how its JSON text must begin. */
+struct success {
+    struct form form;
+    char begins_with;
+};
+
 struct account {
     struct exchange x;
     struct call call;
-    const struct form *success; /* which member of auth's answer becomes the detail */
+    const struct success *success;
 };
 
 const size_t account_size = sizeof(struct account);
@@ -33,8 +39,8 @@ static const struct field signup_fields[] = {
 static const struct field login_fields[] = {
     {.name = "token", .kind = FIELD_RAW, .at = offsetof(struct success_form, detail), .required = true},
 };
-static const struct form signup_success = {signup_fields, 1, sizeof(struct success_form)};
-static const struct form login_success = {login_fields, 1, sizeof(struct success_form)};
+static const struct success signup_success = {{signup_fields, 1, sizeof(struct success_form)}, '"'};
+static const struct success login_success = {{login_fields, 1, sizeof(struct success_form)}, '{'};
 
 static void account_on_reply(struct call *call);
 
@@ -106,8 +112,8 @@ static void account_pass_on(struct account *account)
 
     buffer_open(&faults);
     struct reading *reading =
-        schema_read(account->success, answer->body, answer->body_length, &form, &faults);
-    if (faults.length > 0 || answer->status > 201)
+        schema_read(&account->success->form, answer->body, answer->body_length, &form, &faults);
+    if (faults.length > 0 || answer->status > 201 || *form.detail.at != account->success->begins_with)
         forward_reply_failed(x, &peer_auth, &account->call);
     else
         reply_detail(x, answer->status, form.detail.at, form.detail.length);

@@ -21,12 +21,8 @@ static void answer_form(struct exchange *x, const struct get_message_form *form)
 {
     struct buffer body;
 
-    if (form->is_valid == FIELD_BOOL_ABSENT) {
-        reply_fault(x, FAULT_IS_VALID_MISSING);
-        return;
-    }
-    if (form->is_admin == FIELD_BOOL_ABSENT) {
-        reply_fault(x, FAULT_IS_ADMIN_MISSING);
+    if (form->is_valid == FIELD_BOOL_ABSENT || form->is_admin == FIELD_BOOL_ABSENT) {
+        reply_fault(x, FAULT_FIELD_MISSING); /* one sentence for either, as existing callers know it */
         return;
     }
     buffer_open(&body);
