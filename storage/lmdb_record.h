@@ -15,7 +15,9 @@
 #ifndef STORAGE_LMDB_RECORD_H
 #define STORAGE_LMDB_RECORD_H
 
-#include "storage/user_store.h"
+#include <stddef.h>
+
+#include "storage/user.h"
 
 #define RECORD_VERSION     1
 #define RECORD_FIXED_BYTES 26

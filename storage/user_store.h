@@ -1,10 +1,10 @@
 /*
  * user_store.h - where users live: one interface, several stores.
  *
- * Reads are synchronous and may be called from any thread. Writes are handed over: user_store_write() queues the
- * write and returns; the store's writer decides it and every rule between users inside one transaction, makes it
- * durable, and then calls write->done on the writer's thread (memory store: on the caller's thread, before
- * user_store_write() returns). An answer that reports a write may be sent only from, or after, done.
+ * Reads are synchronous and may be called from any thread. Writes are handed over: user_store_write() queues
+ * the write and returns; the store's writer decides it and every rule between users inside one transaction,
+ * makes it durable, and then calls write->done on the writer's thread (memory store: on the caller's thread,
+ * before user_store_write() returns). An answer that reports a write may be sent only from, or after, done.
  *
  * This folder knows neither HTTP nor JSON nor core/: settings come in as plain values.
  */
@@ -15,11 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sizes of the texts of a user, without the closing NUL. A username is 1-64 code points, so at most 256 bytes. */
-#define USER_NAME_MAX_BYTES     256
-#define USER_EMAIL_MAX_BYTES    254
-#define USER_HASH_MAX_BYTES     255
-#define USER_METHOD_MAX_BYTES   31
+#include "storage/user.h"
 
 /* Every way a call on a store can end. */
 enum store_outcome {
@@ -30,28 +26,15 @@ enum store_outcome {
     STORE_NOT_FIRST_ADMIN, /* first_admin_only was set, but this store has had an administrator */
     STORE_LAST_ADMIN,      /* the change would leave no active administrator */
     STORE_CONFLICT,        /* the record is no longer what the write expected (STORE_RENEW_HASH) */
-    STORE_FULL,            /* the map is above its high-water mark, or the disk is full: deletions still work */
-    STORE_FAILED,          /* the database failed; the reason was handed to on_problem */
-};
-
-/* A user record. Texts are NUL-terminated UTF-8. Times are microseconds since the epoch, UTC; 0 means never. */
-struct user {
-    uint64_t id; /* from 1, never reused */
-    bool is_admin;
-    bool is_active;
-    int64_t created_at_us;
-    int64_t updated_at_us;
-    int64_t deactivated_at_us;
-    char username[USER_NAME_MAX_BYTES + 1]; /* the spelling given at signup */
-    char email[USER_EMAIL_MAX_BYTES + 1];
-    char password_hash[USER_HASH_MAX_BYTES + 1];     /* crypt(5); secret */
-    char password_method[USER_METHOD_MAX_BYTES + 1]; /* method and cost of the hash, opaque here; counted per store */
+    STORE_FULL,   /* the map is above its high-water mark, or the disk is full: deletions still work */
+    STORE_FAILED, /* the database failed; the reason was handed to on_problem */
 };
 
 enum store_write_kind {
     STORE_CREATE_USER, /* user: username, email, password_hash, password_method, is_admin, is_active */
     STORE_CHANGE_USER, /* user.id, and the fields that `changes` names */
-    STORE_RENEW_HASH,  /* user.id, password_hash, password_method; only if the record still has expected_hash */
+    STORE_RENEW_HASH,  /* user.id, password_hash, password_method; only if the record still has expected_hash
+                        */
     STORE_DELETE_USER, /* user.id */
 };
 
@@ -62,7 +45,8 @@ enum store_change {
     STORE_SET_PASSWORD = 4, /* password_hash and password_method */
 };
 
-/* One write. The caller owns it, keeps it still until done, and may then reuse or free it (in done as well). */
+/* One write. The caller owns it, keeps it still until done, and may then reuse or free it (in done as well).
+ */
 struct store_write {
     enum store_write_kind kind;
     unsigned changes;
@@ -83,19 +67,20 @@ struct store_options {
 };
 
 struct store_status {
-    bool healthy;          /* the last commit succeeded, or failed only for want of room */
+    bool healthy; /* the last commit succeeded, or failed only for want of room */
     uint64_t user_count;
     uint64_t active_admin_count;
-    bool had_admin;        /* the mark: an administrator was made here, by whatever way */
-    double used_fraction;  /* of the map, 0..1; 0 for a store without a bound */
+    bool had_admin;       /* the mark: an administrator was made here, by whatever way */
+    double used_fraction; /* of the map, 0..1; 0 for a store without a bound */
 };
 
 struct user_store;
 
 /*
- * Opens the store that `url` names: "lmdb:PATH" (PATH is a folder, made with mode 0700 if absent) or "memory:".
- * Refuses, with one sentence in error: an unknown scheme, a folder that is not ours, a record format newer than this
- * program, a database that cannot be read. Returns NULL then. One open per process and path.
+ * Opens the store that `url` names: "lmdb:PATH" (PATH is a folder, made with mode 0700 if absent) or
+ * "memory:". Refuses, with one sentence in error: an unknown scheme, a folder that is not ours, a record
+ * format newer than this program, a database that cannot be read. Returns NULL then. One open per process and
+ * path.
  */
 struct user_store *user_store_open(const char *url, const struct store_options *options, char *error,
                                    size_t error_size);
@@ -113,7 +98,8 @@ enum store_outcome user_store_find_by_username(struct user_store *store, const c
 enum store_outcome user_store_find_by_email(struct user_store *store, const char *email, size_t length,
                                             struct user *out);
 
-/* Copies up to `limit` users with ids greater than `after`, ascending, into `out`; their number goes to *count. */
+/* Copies up to `limit` users with ids greater than `after`, ascending, into `out`; their number goes to
+ * *count. */
 enum store_outcome user_store_list(struct user_store *store, uint64_t after, size_t limit, struct user *out,
                                    size_t *count);
 
@@ -130,7 +116,8 @@ enum store_outcome user_store_status(struct user_store *store, struct store_stat
  */
 bool user_store_write(struct user_store *store, struct store_write *write);
 
-/* The same, waiting for the outcome: for tools. Blocks; never on a loop thread. STORE_FAILED when the queue is full. */
+/* The same, waiting for the outcome: for tools. Blocks; never on a loop thread. STORE_FAILED when the queue
+ * is full. */
 enum store_outcome user_store_write_and_wait(struct user_store *store, struct store_write *write);
 
 /* The sentence for an outcome, for tools and logs; static. */
