@@ -60,6 +60,7 @@ static bool sign_up(struct check *check, const char *title, const struct person 
                                            .detail_kind = CHECK_DETAIL_BEGINS,
                                            .detail = "User created successfully, user ID ",
                                            .may_exist = may_exist,
+                                           .may_be_refused = may_exist && person->is_admin,
                                        });
     buffer_close(&body);
     return good;
@@ -131,8 +132,8 @@ static void check_normal_user(struct check *check, char *name)
     random_word(password);
     const struct person person = {.name = name, .password = password};
     sign_up(check, "A new user signs up", &person, false);
-    if (log_in(check, "logs in", name, password, true)) {
-        get_message(check, "and fetches the message", check->access_token, 200, USER_GREETING);
+    if (log_in(check, "The user logs in", name, password, true)) {
+        get_message(check, "The user fetches the message", check->access_token, 200, USER_GREETING);
         forge(check->access_token);
         get_message(check, "A forged token is refused", check->access_token, 401,
                     "Invalid token, access denied");
@@ -146,7 +147,7 @@ static void check_greeting(struct check *check, const char *title, const char *n
                            const char *greeting)
 {
     if (log_in(check, title, name, password, true))
-        get_message(check, "and fetches the message", check->access_token, 200, greeting);
+        get_message(check, "The message is the one for that role", check->access_token, 200, greeting);
     check_forget(check);
 }
 

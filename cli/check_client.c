@@ -185,7 +185,7 @@ static bool judge(struct check *check, const struct question *question, const st
     if (reading == NULL)
         return false;
     bool good = envelope.status_code == asked->status;
-    if (question->may_exist && asked->status == 409)
+    if ((question->may_exist && asked->status == 409) || (question->may_be_refused && asked->status == 403))
         good = good && envelope.detail.at[0] == '"';
     else if (asked->status != question->status)
         good = false;
@@ -212,7 +212,11 @@ static void show_judgement(const struct question *question, bool good)
         printf(" and a pair of tokens");
         break;
     }
-    printf("%s\n\n", question->may_exist ? ", or 409 where it exists already" : "");
+    if (question->may_be_refused)
+        printf(", or 403 or 409 where it exists already");
+    else if (question->may_exist)
+        printf(", or 409 where it exists already");
+    printf("\n\n");
 }
 
 bool check_ask(struct check *check, const struct question *question)

@@ -37,7 +37,9 @@ struct question {
     unsigned status;   /* expected */
     enum check_detail detail_kind;
     const char *detail;
-    bool may_exist; /* 409 is as good: it was signed up before */
+    /* Signed up before is as good: 409, and for an administrator 403, which is decided first. */
+    bool may_exist;
+    bool may_be_refused;
 };
 
 /* True if the answer was as it should be. */

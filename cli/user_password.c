@@ -2,8 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -16,10 +19,27 @@ enum line { LINE_READ, LINE_ENDED, LINE_TOO_LONG, LINE_INTERRUPTED };
 
 static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 static volatile sig_atomic_t caught;
+static int wake[2] = {-1,
+                      -1}; /* any thread may be the one that is interrupted: the reader is told by a pipe */
 
 static void note(int number)
 {
+    const int before = errno;
+
     caught = number;
+    if (write(wake[1], "", 1) != 1)
+        _exit(128 + number);
+    errno = before;
+}
+
+/* False: a signal came first. */
+static bool wait_for_input(void)
+{
+    struct pollfd polled[2] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = wake[0], .events = POLLIN}};
+
+    while (poll(polled, 2, -1) < 0 && errno == EINTR)
+        continue;
+    return polled[1].revents == 0;
 }
 
 /* Byte by byte: what follows the line stays for whoever reads next, and no buffer keeps a copy. */
@@ -30,9 +50,9 @@ static enum line read_line(char *out, size_t size, size_t *length)
     *length = 0;
     for (;;) {
         char c = 0;
-        const ssize_t got = read(STDIN_FILENO, &c, 1);
-        if (got < 0 && errno == EINTR && caught != 0)
+        if (!wait_for_input())
             return LINE_INTERRUPTED;
+        const ssize_t got = read(STDIN_FILENO, &c, 1);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0 && *length == 0)
@@ -54,6 +74,16 @@ bool line_read(char *line, size_t size)
     return read_line(line, size, &length) == LINE_READ;
 }
 
+/* Hides what is typed; false where that cannot be done. */
+static bool hide(struct termios *shown)
+{
+    if (tcgetattr(STDIN_FILENO, shown) != 0)
+        return false;
+    struct termios silent = *shown;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    return tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+}
+
 /* Reads a line without echo; a signal meanwhile is acted on once the echo is back. */
 static enum line ask(const char *prompt, struct new_password *password)
 {
@@ -61,22 +91,23 @@ static enum line ask(const char *prompt, struct new_password *password)
     const struct sigaction interrupting = {.sa_handler = note};
     struct termios shown;
 
-    fputs(prompt, stderr);
-    fflush(stderr);
+    if (pipe2(wake, O_CLOEXEC) != 0)
+        return LINE_ENDED;
     caught = 0;
     for (size_t i = 0; i < HANDLED; i++)
         sigaction(handled[i], &interrupting, &before[i]);
-    const bool hidden = tcgetattr(STDIN_FILENO, &shown) == 0;
-    if (hidden) {
-        struct termios silent = shown;
-        silent.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    }
+    const bool hidden = hide(&shown);
+    /* Who waits for the prompt may type at once: echo is off, and nothing will be flushed. */
+    fputs(prompt, stderr);
+    fflush(stderr);
     const enum line line = read_line(password->text, sizeof password->text, &password->length);
     if (hidden)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &shown);
     for (size_t i = 0; i < HANDLED; i++)
         sigaction(handled[i], &before[i], NULL);
+    close(wake[0]);
+    close(wake[1]);
+    wake[0] = wake[1] = -1;
     fputc('\n', stderr);
     if (caught != 0)
         raise(caught);
@@ -95,8 +126,7 @@ static const char *fault_of(enum line line)
     case LINE_INTERRUPTED:
         return "Nothing was done.";
     }
-    assert(false);
-    return NULL;
+    abort();
 }
 
 static const char *read_twice(struct new_password *password)

@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "auth": ["core/*", "storage/user_store.h", "gateway/contract.h", "message/contract.h"],
     "gateway": ["core/*", "auth/contract.h", "message/contract.h"],
     "message": ["core/*", "auth/contract.h", "gateway/contract.h"],
-    "cli": ["core/*", "storage/user_store.h", "auth/password.h",
+    "cli": ["core/*", "storage/user_store.h", "auth/password.h", "auth/names.h", "auth/contract.h",
             "auth/auth.h", "gateway/gateway.h", "message/message.h"],
 }
 
