@@ -1,0 +1,260 @@
+// links: gateway/forward.c core/schema.c core/json_scan.c core/buffer.c core/memory.c core/fault.c core/key_set.c
+// libs: cjson
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "core/reply.h"
+#include "gateway/forward.h"
+
+/* The request: its headers that matter, and where it comes from. */
+static const char *sent_header; /* NULL: neither */
+static const char *peer_address;
+
+h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count)
+{
+    (void)x;
+    *count = sent_header != NULL && strcmp(name, sent_header) == 0 ? 1 : 0;
+    return h2o_iovec_init("1.2.3.4", *count > 0 ? 7 : 0);
+}
+
+void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1])
+{
+    (void)x;
+    snprintf(out, EXCHANGE_ADDRESS_MAX_BYTES + 1, "%s", peer_address);
+}
+
+/* The answer: one, of one of two kinds. */
+static struct {
+    unsigned count;
+    enum fault fault; /* FAULT_COUNT: passed on */
+    unsigned status;
+    char detail[512];
+    char error_code[64];
+    char retry_after[64];
+    char www_authenticate[64];
+} reply;
+
+void reply_fault(struct exchange *x, enum fault fault)
+{
+    (void)x;
+    reply.count++;
+    reply.fault = fault;
+}
+
+void reply_passed_on(struct exchange *x, const struct passed_on *answer)
+{
+    (void)x;
+    reply.count++;
+    reply.fault = FAULT_COUNT;
+    reply.status = answer->status;
+    snprintf(reply.detail, sizeof reply.detail, "%.*s", (int)answer->detail_length, answer->detail);
+    snprintf(reply.error_code, sizeof reply.error_code, "%s", answer->error_code);
+    snprintf(reply.retry_after, sizeof reply.retry_after, "%s", answer->retry_after);
+    snprintf(reply.www_authenticate, sizeof reply.www_authenticate, "%s", answer->www_authenticate);
+}
+
+static unsigned lines;
+static char logged_outcome[64];
+
+void log_event_fields(enum log_level level, const char *event, const struct log_field *fields, size_t count)
+{
+    assert_int_equal(level, LOG_WARN);
+    assert_string_equal(event, "relay_failed");
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].key, "outcome") == 0)
+            snprintf(logged_outcome, sizeof logged_outcome, "%.*s", (int)fields[i].length, fields[i].text);
+    lines++;
+}
+
+static struct exchange x = {.id = "an-id"};
+
+static int forget(void **state)
+{
+    (void)state;
+    memset(&reply, 0, sizeof reply);
+    lines = 0;
+    sent_header = NULL;
+    peer_address = "127.0.0.1";
+    return 0;
+}
+
+static struct call answered(unsigned status, const char *body)
+{
+    return (struct call){
+        .path = "/login",
+        .outcome = RELAY_ANSWERED,
+        .answer = {.status = status, .body = body, .body_length = strlen(body)},
+    };
+}
+
+static void refuse(const struct call *call)
+{
+    forget(NULL);
+    forward_reply_refused(&x, call);
+    assert_int_equal(reply.count, 1);
+}
+
+static void who_asks_and_for_whom_is_carried_on(void **state)
+{
+    struct forward forward;
+
+    (void)state;
+    peer_address = "2001:db8::1";
+    forward_fill(&forward, &x);
+    assert_string_equal(forward.request_id, "X-Request-Id: an-id");
+    assert_string_equal(forward.client_address, "X-Client-Address: 2001:db8::1");
+}
+
+static void the_longest_id_and_address_fit(void **state)
+{
+    char address[EXCHANGE_ADDRESS_MAX_BYTES + 1] = "";
+    struct exchange longest = {0};
+    struct forward forward;
+
+    (void)state;
+    memset(longest.id, 'i', REQUEST_ID_MAX_BYTES);
+    memset(address, 'a', EXCHANGE_ADDRESS_MAX_BYTES);
+    peer_address = address;
+    forward_fill(&forward, &longest);
+    assert_string_equal(forward.request_id + strlen("X-Request-Id: "), longest.id);
+    assert_string_equal(forward.client_address + strlen("X-Client-Address: "), address);
+}
+
+/* Or a client behind a proxy on this machine would pass for one on loopback. */
+static void behind_a_proxy_the_address_is_unknown(void **state)
+{
+    static const char *const names[] = {"x-forwarded-for", "forwarded"};
+    struct forward forward;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        sent_header = names[i];
+        forward_fill(&forward, &x);
+        assert_string_equal(forward.client_address, "X-Client-Address: unknown");
+    }
+}
+
+static void a_service_that_fails_is_502_and_one_that_is_slow_504(void **state)
+{
+    static const struct {
+        enum relay_outcome outcome;
+        enum fault of_auth;
+        enum fault of_message;
+        const char *word;
+    } rows[] = {
+        {RELAY_UNREACHABLE, FAULT_AUTH_UNAVAILABLE, FAULT_MESSAGE_UNAVAILABLE, "unreachable"},
+        {RELAY_TOO_LARGE, FAULT_AUTH_UNAVAILABLE, FAULT_MESSAGE_UNAVAILABLE, "answer too large"},
+        {RELAY_ANSWERED, FAULT_AUTH_UNAVAILABLE, FAULT_MESSAGE_UNAVAILABLE, "unexpected answer"},
+        {RELAY_TIMED_OUT, FAULT_AUTH_TIMEOUT, FAULT_MESSAGE_TIMEOUT, "timed out"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct call call = {.path = "/login", .outcome = rows[i].outcome};
+        forget(NULL);
+        forward_reply_failed(&x, &peer_auth, &call);
+        assert_int_equal(reply.fault, rows[i].of_auth);
+        forward_reply_failed(&x, &peer_message, &call);
+        assert_int_equal(reply.fault, rows[i].of_message);
+        assert_int_equal(lines, 2);
+        assert_string_equal(logged_outcome, rows[i].word);
+    }
+}
+
+static void what_auth_refuses_is_passed_on(void **state)
+{
+    static const unsigned statuses[] = {400, 401, 403, 404, 409, 422, 429, 503};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        struct call call = answered(statuses[i], "{\"detail\":\"No, \\\"never\\\"\"}");
+        strcpy(call.answer.error_code, "A_CODE");
+        strcpy(call.answer.retry_after, "7");
+        strcpy(call.answer.www_authenticate, "Bearer");
+        refuse(&call);
+        assert_int_equal(reply.fault, FAULT_COUNT);
+        assert_int_equal(reply.status, statuses[i]);
+        assert_string_equal(reply.detail, "\"No, \\\"never\\\"\"");
+        assert_string_equal(reply.error_code, "A_CODE");
+        assert_string_equal(reply.retry_after, "7");
+        assert_string_equal(reply.www_authenticate, "Bearer");
+        assert_int_equal(lines, 0);
+    }
+}
+
+static void a_list_of_faults_is_passed_on_as_it_is(void **state)
+{
+    static const char detail[] =
+        "[{\"loc\":[\"body\",\"password\"],\"msg\":\"Field required\",\"type\":\"missing\"}]";
+    char body[256];
+
+    (void)state;
+    snprintf(body, sizeof body, "{\"detail\":%s}", detail);
+    const struct call call = answered(422, body);
+    refuse(&call);
+    assert_int_equal(reply.fault, FAULT_COUNT);
+    assert_string_equal(reply.detail, detail);
+}
+
+static void any_other_status_is_502(void **state)
+{
+    static const unsigned statuses[] = {100, 200, 204, 301, 307, 402, 405, 413,
+                                        415, 417, 418, 500, 502, 504, 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        const struct call call = answered(statuses[i], "{\"detail\":\"x\"}");
+        refuse(&call);
+        assert_int_equal(reply.fault, FAULT_AUTH_UNAVAILABLE);
+        assert_int_equal(lines, 1);
+    }
+}
+
+static void a_refusal_without_detail_is_502(void **state)
+{
+    static const char *const bodies[] = {
+        "", "{}", "[]", "null", "<html>", "{\"detail\":\"x\"", "\"x\"", "{\"Detail\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        const struct call call = answered(409, bodies[i]);
+        refuse(&call);
+        assert_int_equal(reply.fault, FAULT_AUTH_UNAVAILABLE);
+    }
+}
+
+/* It is the gateway that was refused, not its client. */
+static void a_refused_service_key_is_502(void **state)
+{
+    struct call call = answered(401, "{\"detail\":\"Service key is missing or wrong\"}");
+
+    (void)state;
+    strcpy(call.answer.error_code, "SERVICE_KEY_REFUSED");
+    refuse(&call);
+    assert_int_equal(reply.fault, FAULT_AUTH_UNAVAILABLE);
+}
+
+#define FORWARD_TEST(name) cmocka_unit_test_setup(name, forget)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FORWARD_TEST(who_asks_and_for_whom_is_carried_on),
+        FORWARD_TEST(the_longest_id_and_address_fit),
+        FORWARD_TEST(behind_a_proxy_the_address_is_unknown),
+        FORWARD_TEST(a_service_that_fails_is_502_and_one_that_is_slow_504),
+        FORWARD_TEST(what_auth_refuses_is_passed_on),
+        FORWARD_TEST(a_list_of_faults_is_passed_on_as_it_is),
+        FORWARD_TEST(any_other_status_is_502),
+        FORWARD_TEST(a_refusal_without_detail_is_502),
+        FORWARD_TEST(a_refused_service_key_is_502),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
