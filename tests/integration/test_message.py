@@ -107,7 +107,7 @@ def test_a_forged_token_is_401(system, version, token):
     claims = system.claims(token)
     assert_refused(ask(system, version, f"Bearer {system.sign(claims, key='k' * 48)}"))
     head, payload, _ = token.split(".")
-    _, other_payload, other_signature = system.sign({**claims, "uid": 1}).split(".")
+    _, other_payload, other_signature = system.sign({**claims, "uid": claims["uid"] + 1}).split(".")
     assert_refused(ask(system, version, f"Bearer {head}.{payload}.{other_signature}"))
     assert_refused(ask(system, version, f"Bearer {head}.{other_payload}.{token.split('.')[2]}"))
 
