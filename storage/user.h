@@ -5,15 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Sizes of the texts of a user, without the closing NUL. A username is 1-64 code points, so at most 256
- * bytes. */
+/* Sizes of the texts of a user, without the closing NUL. A username has at most 64 code points. */
 #define USER_NAME_MAX_BYTES   256
 #define USER_EMAIL_MAX_BYTES  254
 #define USER_HASH_MAX_BYTES   255
 #define USER_METHOD_MAX_BYTES 31
 
-/* A user record. Texts are NUL-terminated UTF-8. Times are microseconds since the epoch, UTC; 0 means never.
- */
+/* Texts are NUL-terminated UTF-8. Times are microseconds since the epoch, UTC; 0 means never. */
 struct user {
     uint64_t id; /* from 1, never reused */
     bool is_admin;
@@ -24,8 +22,8 @@ struct user {
     char username[USER_NAME_MAX_BYTES + 1]; /* the spelling given at signup */
     char email[USER_EMAIL_MAX_BYTES + 1];
     char password_hash[USER_HASH_MAX_BYTES + 1]; /* crypt(5); secret */
-    char password_method[USER_METHOD_MAX_BYTES +
-                         1]; /* method and cost of the hash, opaque here; counted per store */
+    /* Method and cost of the hash, opaque here; users are counted by it. */
+    char password_method[USER_METHOD_MAX_BYTES + 1];
 };
 
 #endif

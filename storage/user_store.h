@@ -26,15 +26,14 @@ enum store_outcome {
     STORE_NOT_FIRST_ADMIN, /* first_admin_only was set, but this store has had an administrator */
     STORE_LAST_ADMIN,      /* the change would leave no active administrator */
     STORE_CONFLICT,        /* the record is no longer what the write expected (STORE_RENEW_HASH) */
-    STORE_FULL,   /* the map is above its high-water mark, or the disk is full: deletions still work */
-    STORE_FAILED, /* the database failed; the reason was handed to on_problem */
+    STORE_FULL,            /* map above its high-water mark, or disk full: deletions still work */
+    STORE_FAILED,          /* the database failed; the reason was handed to on_problem */
 };
 
 enum store_write_kind {
     STORE_CREATE_USER, /* user: username, email, password_hash, password_method, is_admin, is_active */
     STORE_CHANGE_USER, /* user.id, and the fields that `changes` names */
-    STORE_RENEW_HASH,  /* user.id, password_hash, password_method; only if the record still has expected_hash
-                        */
+    STORE_RENEW_HASH,  /* user.id, password_hash, password_method; only while the hash is expected_hash */
     STORE_DELETE_USER, /* user.id */
 };
 
@@ -45,7 +44,7 @@ enum store_change {
     STORE_SET_PASSWORD = 4, /* password_hash and password_method */
 };
 
-/* One write. The caller owns it, keeps it still until done, and may then reuse or free it (in done as well).
+/* One write. The caller owns it, keeps it still until done, and may reuse or free it from then on, in done.
  */
 struct store_write {
     enum store_write_kind kind;
@@ -78,9 +77,8 @@ struct user_store;
 
 /*
  * Opens the store that `url` names: "lmdb:PATH" (PATH is a folder, made with mode 0700 if absent) or
- * "memory:". Refuses, with one sentence in error: an unknown scheme, a folder that is not ours, a record
- * format newer than this program, a database that cannot be read. Returns NULL then. One open per process and
- * path.
+ * "memory:". One open per process and path. Returns NULL, with one sentence in error, for an unknown scheme,
+ * a folder that is not ours, a format newer than this program, a database that cannot be read.
  */
 struct user_store *user_store_open(const char *url, const struct store_options *options, char *error,
                                    size_t error_size);
@@ -98,8 +96,7 @@ enum store_outcome user_store_find_by_username(struct user_store *store, const c
 enum store_outcome user_store_find_by_email(struct user_store *store, const char *email, size_t length,
                                             struct user *out);
 
-/* Copies up to `limit` users with ids greater than `after`, ascending, into `out`; their number goes to
- * *count. */
+/* Copies up to `limit` users with ids greater than `after`, ascending; their number goes to *count. */
 enum store_outcome user_store_list(struct user_store *store, uint64_t after, size_t limit, struct user *out,
                                    size_t *count);
 
@@ -110,14 +107,11 @@ enum store_outcome user_store_methods(struct user_store *store,
 
 enum store_outcome user_store_status(struct user_store *store, struct store_status *out);
 
-/*
- * Hands a write over. False: the queue is full, nothing was taken and done will not be called.
- * True: done is called exactly once, with write->outcome set.
- */
+/* Hands a write over. True: done is called exactly once, with write->outcome set. False: the queue is full;
+ * nothing was taken and done will not be called. */
 bool user_store_write(struct user_store *store, struct store_write *write);
 
-/* The same, waiting for the outcome: for tools. Blocks; never on a loop thread. STORE_FAILED when the queue
- * is full. */
+/* The same, waiting for the outcome: for tools, never on a loop. STORE_FAILED when the queue is full. */
 enum store_outcome user_store_write_and_wait(struct user_store *store, struct store_write *write);
 
 /* The sentence for an outcome, for tools and logs; static. */
