@@ -167,7 +167,8 @@ def test_50_000_mixed_good_and_bad_requests_leave_no_report(start_system):
 def test_valgrind_shows_no_leak_after_a_drain(start_system, tmp_path):
     names = ("auth", "message", "gateway")
     reports = {name: tmp_path / f"{name}.valgrind" for name in names}
-    wrapper = {name: ["valgrind", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--num-callers=25",
+    wrapper = {name: ["valgrind", "--leak-check=full", "--show-leak-kinds=definite,indirect",
+                      "--errors-for-leak-kinds=definite,indirect", "--num-callers=25",
                       f"--log-file={reports[name]}"] for name in names}
     system = start_system(binary=PLAIN_BINARY, wrapper=wrapper, start_timeout_s=120, LMDB_MAP_SIZE="64MiB",
                           ADMIN_SIGNUP="open", RELAY_TIMEOUT_MS=60000, PASSWORD_WORKERS=1)
