@@ -362,6 +362,39 @@ static void *wake(void *loop)
     return NULL;
 }
 
+static void note_round(struct task *task)
+{
+    (void)task;
+    rounds++;
+}
+
+static void *post(void *task)
+{
+    loop_post(&own.loop, task);
+    return NULL;
+}
+
+/* The poster may not be done with the loop yet when its task has run: a loop that ends must wait for it. */
+static void a_loop_may_be_closed_as_soon_as_what_was_posted_has_run(void **state)
+{
+    struct task task = {.run = note_round};
+    pthread_t thread;
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        test_loop_open(&own);
+        rounds = 0;
+        loop_wake(&own.loop); /* so that the task may be found before its poster wakes the loop */
+        assert_int_equal(pthread_create(&thread, NULL, post, &task), 0);
+        while (rounds < 1) {
+            loop_wake(&own.loop);
+            loop_turn(&own.loop);
+        }
+        test_loop_close(&own);
+        pthread_join(thread, NULL);
+    }
+}
+
 static void a_wake_ends_the_wait_of_a_turn(void **state)
 {
     pthread_t thread;
@@ -393,6 +426,7 @@ int main(void)
         LOOP_TEST(a_task_is_its_owners_again_when_it_runs),
         LOOP_TEST(a_task_may_be_posted_again_when_it_runs),
         LOOP_TEST(a_wake_ends_the_wait_of_a_turn),
+        cmocka_unit_test(a_loop_may_be_closed_as_soon_as_what_was_posted_has_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
