@@ -42,7 +42,7 @@ static void tell_ready(struct exchange *x)
 
 const struct route common_routes[] = {
     {"GET", "/", NULL, greet, ROUTE_NEEDS_NO_KEY},
-    {"GET", "/health/live", NULL, tell_live, ROUTE_NEEDS_NO_KEY},
-    {"GET", "/health/ready", NULL, tell_ready, ROUTE_NEEDS_NO_KEY},
+    {"GET", "/health/live", NULL, tell_live, ROUTE_NEEDS_NO_KEY | ROUTE_IS_ROUTINE},
+    {"GET", "/health/ready", NULL, tell_ready, ROUTE_NEEDS_NO_KEY | ROUTE_IS_ROUTINE},
 };
 const size_t common_route_count = sizeof common_routes / sizeof common_routes[0];

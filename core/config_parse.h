@@ -1,5 +1,5 @@
 /*
- * config_parse.h - one value of a setting, from text. Private to core/config*.c. True: *out is set. False:
+ * config_parse.h - one value of a setting, from text. For core/config*.c and tools. True: *out is set. False:
  * *why is the end of a sentence that starts with the setting's name and value, "must be ...", static.
  */
 #ifndef CORE_CONFIG_PARSE_H

@@ -34,10 +34,11 @@ struct route {
     void (*handle)(struct exchange *x); /* the client is there; may answer at once or later */
     unsigned flags;
 };
-#define ROUTE_TAKES_JSON 1u /* a body must be application/json */
-#define ROUTE_NEEDS_NO_KEY \
-    2u                      /* answered without X-Service-Key: health, and what says that the service is up */
-#define ROUTE_LARGE_BODY 4u /* gathered calls: up to 256 KiB */
+/* Flags. */
+#define ROUTE_TAKES_JSON   1u /* a body must be application/json */
+#define ROUTE_NEEDS_NO_KEY 2u /* answered without X-Service-Key */
+#define ROUTE_LARGE_BODY   4u /* gathered calls: up to 256 KiB */
+#define ROUTE_IS_ROUTINE   8u /* asked by probes all the time: logged at debug unless it fails */
 
 struct exchange {
     h2o_req_t *req; /* NULL: the client left, or has its answer */

@@ -117,7 +117,8 @@ static enum log_level level_of(unsigned status)
 void log_request(const struct log_request *request)
 {
     assert(request != NULL);
-    enum log_level level = level_of(request->status);
+    const bool is_quiet = request->is_routine && request->status < 400;
+    const enum log_level level = is_quiet ? LOG_DEBUG : level_of(request->status);
     if (!log_is_on(level))
         return;
     size_t size = log_record_request_size(request);

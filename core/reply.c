@@ -71,6 +71,7 @@ static void log_answer(const struct exchange *x, const h2o_req_t *req, const str
         .duration_us = clock_monotonic_us() - x->arrived_us,
         .user_id = x->user_id,
         .error_code = has_code ? answer->error_code : NULL,
+        .is_routine = x->route != NULL && (x->route->flags & ROUTE_IS_ROUTINE),
     });
 }
 
