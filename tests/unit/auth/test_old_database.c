@@ -1,4 +1,4 @@
-// links: auth/old_database.c
+// links: auth/old_database.c core/memory.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,6 +78,15 @@ static void a_database_that_exists_stops_the_start(void **state)
     }
 }
 
+static void options_behind_the_path_do_not_hide_the_database(void **state)
+{
+    char error[512];
+
+    (void)state;
+    assert_false(may_start("sqlite:///users.db?check_same_thread=false", false, error));
+    assert_true(may_start("sqlite:///other.db?check_same_thread=false", false, error));
+}
+
 static void the_refusal_is_one_sentence_that_names_no_path(void **state)
 {
     char error[512];
@@ -137,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_database_that_exists_stops_the_start),
+        cmocka_unit_test(options_behind_the_path_do_not_hide_the_database),
         cmocka_unit_test(the_refusal_is_one_sentence_that_names_no_path),
         cmocka_unit_test(what_does_not_exist_or_cannot_be_looked_for_is_warned_of),
         cmocka_unit_test(who_chose_a_new_database_hears_nothing_of_the_old_one),

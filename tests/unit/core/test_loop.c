@@ -83,7 +83,7 @@ static void timers_with_the_same_delay_fire_in_the_order_of_their_start(void **s
 
 static void no_timer_fires_early(void **state)
 {
-    const uint64_t delays_us[] = {1, 999, 1000, 1001, 1500, 2999, 7001, 12345};
+    const uint64_t delays_us[] = {0, 300, 700, 999, 1000, 1001, 1500, 2999, 7001, 12345};
     enum { COUNT = sizeof delays_us / sizeof delays_us[0] };
     struct timer timers[COUNT] = {0};
 

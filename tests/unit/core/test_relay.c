@@ -374,16 +374,19 @@ static void the_headers_that_are_passed_on_are_taken_trimmed(void **state)
 
 static void headers_of_an_answer_do_not_stick_to_the_next(void **state)
 {
+    static const char *const paths[] = {"/ok", "/closes"};
+
     (void)state;
-    struct asked asked = ask("POST", "/refusal", "{}");
-    asked.call = call_of("GET", "/ok", NULL);
-    strcpy(asked.call.answer.retry_after, "99"); /* as a call that is used again would have it */
-    asked.replies = 0;
-    start(&asked);
-    turn_until_replied(&asked);
-    assert_string_equal(asked.call.answer.retry_after, "");
-    assert_string_equal(asked.call.answer.www_authenticate, "");
-    assert_string_equal(asked.call.answer.error_code, "");
+    for (int i = 0; i < 2; i++) {
+        struct asked asked = ask("POST", "/refusal", "{}");
+        asked.call.path = paths[i];
+        asked.replies = 0;
+        start(&asked);
+        turn_until_replied(&asked);
+        assert_string_equal(asked.call.answer.retry_after, "");
+        assert_string_equal(asked.call.answer.www_authenticate, "");
+        assert_string_equal(asked.call.answer.error_code, "");
+    }
 }
 
 static void a_redirect_is_not_followed(void **state)
@@ -627,8 +630,16 @@ static void a_fresh_call_has_a_connection_to_itself(void **state)
         assert_answered(&asked, 200, "ok");
         assert_int_equal(last_request()->connection, i);
     }
-    ask("GET", "/ok", NULL); /* neither over theirs */
+    ask("GET", "/ok", NULL);
     assert_int_equal(last_request()->connection, 1);
+}
+
+static void nobody_uses_the_connection_of_a_fresh_call_after_it(void **state)
+{
+    (void)state;
+    ask_fresh("/ok");
+    ask("GET", "/ok", NULL);
+    assert_int_equal(last_request()->connection, 2);
 }
 
 static void a_fresh_post_is_sent_once_even_if_nobody_answers(void **state)
@@ -859,6 +870,7 @@ int main(void)
         RELAY_TEST(an_answer_may_be_as_large_as_allowed_and_no_larger),
         RELAY_TEST(calls_one_after_another_share_a_connection),
         RELAY_TEST(a_fresh_call_has_a_connection_to_itself),
+        RELAY_TEST(nobody_uses_the_connection_of_a_fresh_call_after_it),
         RELAY_TEST(a_fresh_post_is_sent_once_even_if_nobody_answers),
         RELAY_TEST(a_kept_connection_that_the_peer_closed_costs_no_call),
         RELAY_TEST(calls_are_worked_on_side_by_side),
