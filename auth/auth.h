@@ -6,7 +6,8 @@
 
 struct config;
 
-/* Runs the service until it has been drained: 0. 1: it could not start, and one sentence on standard error says why. */
+/* Runs the service until it has been drained: 0. 1: it could not start, and one sentence on standard error
+ * says why. */
 int auth_main(const struct config *config);
 
 #endif

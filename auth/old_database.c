@@ -1,29 +1,35 @@
 #include "auth/old_database.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/log.h"
+#include "core/memory.h"
 
-/* "sqlite:///relative.db", "sqlite+driver:////absolute.db" (SQLAlchemy's form); NULL for other databases. */
-static const char *sqlite_path(const char *url)
+/* "sqlite:///relative.db", "sqlite+driver:////absolute.db?options" (SQLAlchemy's form); others name no file.
+ */
+static bool names_a_file(const char *url)
 {
     const char *slashes = strstr(url, ":///");
 
     if (strncmp(url, "sqlite", 6) != 0 || slashes == NULL)
-        return NULL;
-    return slashes + strlen(":///");
+        return false;
+    const char *start = slashes + strlen(":///");
+    char *path = memory_copied(start, strcspn(start, "?"));
+    const bool exists = access(path, F_OK) == 0;
+    free(path);
+    return exists;
 }
 
 bool old_database_check(const struct config *config, char *error, size_t error_size)
 {
     const char *url = config->sqlalchemy_database_url;
-    const char *path = sqlite_path(url);
 
     if (*url == '\0' || config->database_url_is_set)
         return true;
-    if (path != NULL && access(path, F_OK) == 0) {
+    if (names_a_file(url)) {
         snprintf(error, error_size,
                  "SQLALCHEMY_DATABASE_URL names a database that exists, and DATABASE_URL is not set: import "
                  "its users "

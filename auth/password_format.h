@@ -22,7 +22,7 @@ struct password_format {
     /* Reads the parameters after the prefix. Returns where they end, or NULL if they are not well-formed. */
     const char *(*read)(const char *at, uint64_t *work);
     uint64_t work_max;
-    unsigned rank; /* greater is stronger */
+    unsigned rank;         /* greater is stronger */
     unsigned cost_default; /* 0: leave it to libxcrypt */
     unsigned cost_min;
     unsigned cost_max;

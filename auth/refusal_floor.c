@@ -87,9 +87,9 @@ void refusal_floor_refresh(struct refusal_floor *floor, struct user_store *store
 {
     struct census census = {.count = 0};
 
+    count_method(&census, own, 1); /* first: it must not be the one for which there is no room */
     if (user_store_methods(store, count_method, &census) != STORE_OK)
         return;
-    count_method(&census, own, 1);
     for (size_t i = 0; i < census.count; i++)
         if (known_average_us(floor, census.methods[i].label) == 0)
             census.methods[i].average_us = password_measure_us(hasher, census.methods[i].label);

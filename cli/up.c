@@ -152,7 +152,8 @@ static bool prepare(struct config *config)
     char error[CLI_SENTENCE_MAX_BYTES];
 
     /* An empty variable would hide what .env says. */
-    if (getenv("SECRET_KEY") != NULL && getenv("SECRET_KEY")[0] == '\0')
+    const char *given = getenv("SECRET_KEY");
+    if (given != NULL && *given == '\0')
         unsetenv("SECRET_KEY");
     if (!command_config(&up_command, USERS, config))
         return false;

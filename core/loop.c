@@ -1,6 +1,7 @@
 #include "core/loop.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +102,9 @@ void loop_close(struct loop *loop)
     assert(loop->work_count == 0);
     assert(loop->connections == NULL);
 
+    while (atomic_load(&loop->posting) > 0)
+        sched_yield(); /* a poster is about to return: a moment, and only at the end */
+
     /* H2O 2.2.5 forgets what its graceful shutdown left running, and the memory of the queue. */
     h2o_multithread_queue_t *queue = loop->context.queue;
     h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
@@ -112,16 +116,24 @@ void loop_close(struct loop *loop)
     loop->evloop = NULL;
 }
 
+/* What is sent can be handled, and the loop be closed, before libh2o has written the byte that wakes it. */
+static void inbox_send(struct loop *loop, h2o_multithread_message_t *message)
+{
+    atomic_fetch_add(&loop->posting, 1);
+    h2o_multithread_send_message(&loop->inbox, message);
+    atomic_fetch_sub(&loop->posting, 1);
+}
+
 void loop_post(struct loop *loop, struct task *task)
 {
     assert(task->run != NULL);
     memset(&task->message, 0, sizeof task->message);
-    h2o_multithread_send_message(&loop->inbox, &task->message);
+    inbox_send(loop, &task->message);
 }
 
 void loop_wake(struct loop *loop)
 {
-    h2o_multithread_send_message(&loop->inbox, NULL);
+    inbox_send(loop, NULL);
 }
 
 void loop_timer_start(struct loop *loop, struct timer *timer, uint64_t delay_us,

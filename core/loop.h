@@ -9,6 +9,7 @@
 #define CORE_LOOP_H
 
 #include <h2o.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +39,7 @@ struct loop {
     h2o_evloop_t *evloop;
     h2o_context_t context;
     h2o_multithread_receiver_t inbox;
+    atomic_uint posting;     /* threads inside loop_post or loop_wake */
     h2o_timeout_entry_t due; /* fires timers from within the loop's turn */
     struct timer timers;     /* head of the list, soonest first */
     bool firing;             /* timers are being fired */

@@ -27,6 +27,7 @@ struct transfer {
     struct buffer question; /* the body sent: ours, so that it can be wiped */
     struct buffer body;     /* the answer's */
     bool too_large;
+    bool head_is_whole; /* the empty line behind the answer's headers came */
 };
 
 struct relay {
@@ -89,9 +90,11 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     };
     const size_t length = size * count;
 
+    if (length > 0 && (*line == '\r' || *line == '\n'))
+        transfer->head_is_whole = true;
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        forget_headers(answer); /* a status line: what came before belonged to a 1xx */
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        forget_headers(answer), transfer->head_is_whole = false; /* what came before was a 1xx */
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && !transfer->head_is_whole; i++) {
         const size_t name_length = strlen(wanted[i].name);
         if (length > name_length && strncasecmp(line, wanted[i].name, name_length) == 0)
             take_value(wanted[i].value, line + name_length, length - name_length);
@@ -101,8 +104,9 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
 
 static enum relay_outcome outcome_of(const struct transfer *transfer, CURLcode code)
 {
+    /* curl takes a head that breaks off for a whole answer without a body. */
     if (code == CURLE_OK)
-        return RELAY_ANSWERED;
+        return transfer->head_is_whole ? RELAY_ANSWERED : RELAY_UNREACHABLE;
     if (transfer->too_large)
         return RELAY_TOO_LARGE;
     return code == CURLE_OPERATION_TIMEDOUT ? RELAY_TIMED_OUT : RELAY_UNREACHABLE;
@@ -370,6 +374,7 @@ bool call_start(struct relay *relay, struct call *call)
         transfer = transfer_open(relay);
     transfer->call = call;
     transfer->too_large = false;
+    transfer->head_is_whole = false;
     call->transfer = transfer;
     forget_headers(&call->answer);
     set_url(transfer, call);

@@ -22,6 +22,7 @@ enum relay_outcome {
     RELAY_UNREACHABLE, /* cannot connect, broke off, or what came is not HTTP */
     RELAY_TIMED_OUT,   /* connecting or answering took longer than allowed */
     RELAY_TOO_LARGE,   /* the answer is longer than allowed */
+    RELAY_NO_ROOM,     /* calls_max calls are under way (gather.h; call_start just says false) */
 };
 
 struct relay_options {

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "core/json_scan.h"
+#include "core/memory.h"
 #include "core/utf8.h"
 
 /* Doubles hold every whole number up to here, and beyond it none but whole numbers, not all of them. */
@@ -28,19 +29,10 @@ struct reader {
     size_t length;
     char *out;
     struct reading *reading;
+    const cJSON *item; /* whose members are read */
     struct buffer *faults;
     size_t fault_count;
 };
-
-static void *allocate(size_t size)
-{
-    void *at = calloc(1, size);
-    if (at == NULL) {
-        fputs("token-relay: out of memory\n", stderr);
-        abort();
-    }
-    return at;
-}
 
 static void open_fault(struct reader *reader)
 {
@@ -214,7 +206,7 @@ static void read_raw(struct reader *reader, const struct field *field, const cJS
     if (reading->raw == NULL) {
         /* Fields have different names, so each takes another part of the body. */
         reading->raw_size = reader->length + reader->form->count;
-        reading->raw = allocate(reading->raw_size);
+        reading->raw = memory_zeroed(reading->raw_size);
     }
     size_t index = 0;
     for (const cJSON *before = reading->tree->child; before != item; before = before->next)
@@ -230,7 +222,10 @@ static void read_raw(struct reader *reader, const struct field *field, const cJS
 
 static void read_field(struct reader *reader, const struct field *field)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(reader->reading->tree, field->name);
+    assert(field->kind != FIELD_RAW || reader->item == reader->reading->tree);
+    const bool is_itself = *field->name == '\0';
+    const cJSON *item =
+        is_itself ? reader->item : cJSON_GetObjectItemCaseSensitive(reader->item, field->name);
     if (item == NULL) {
         if (field->required && field->kind != FIELD_STRICT_BOOL)
             field_fault(reader, field, "Field required", "missing");
@@ -284,10 +279,11 @@ struct reading *schema_read(const struct form *form, const char *body, size_t le
     assert(body != NULL || length == 0);
     assert(form->fields != NULL && form->size > 0);
     struct reader reader = {.form = form, .body = body, .length = length, .out = out, .faults = faults};
-    reader.reading = allocate(sizeof(*reader.reading));
+    reader.reading = memory_zeroed(sizeof(*reader.reading));
     memset(out, 0, form->size);
     if (parse(&reader)) {
         assert(cJSON_IsObject(reader.reading->tree));
+        reader.item = reader.reading->tree;
         for (size_t i = 0; i < form->count; i++)
             read_field(&reader, &form->fields[i]);
     }
@@ -297,6 +293,72 @@ struct reading *schema_read(const struct form *form, const char *body, size_t le
     memset(out, 0, form->size); /* no text must point into what is freed */
     reading_close(reader.reading);
     return NULL;
+}
+
+/* The list, or NULL and a fault. */
+static const cJSON *find_list(struct reader *reader, const struct list_form *list)
+{
+    const struct field field = {.name = list->name};
+    const cJSON *items = cJSON_GetObjectItemCaseSensitive(reader->reading->tree, list->name);
+    const size_t count = items == NULL ? 0 : (size_t)cJSON_GetArraySize(items);
+    char too_long[64];
+
+    snprintf(too_long, sizeof too_long, "List should have at most %zu items", list->max);
+    if (items == NULL)
+        field_fault(reader, &field, "Field required", "missing");
+    else if (!cJSON_IsArray(items))
+        field_fault(reader, &field, "Input should be a valid list", "list_type");
+    else if (count == 0)
+        field_fault(reader, &field, "List should have at least 1 item", "too_short");
+    else if (count > list->max)
+        field_fault(reader, &field, too_long, "too_long");
+    return reader->fault_count == 0 ? items : NULL;
+}
+
+/* One entry by itself; what is wrong with it is not told, only that it is. */
+static bool read_entry(struct reader *whole, const cJSON *item, char *out, struct buffer *unsaid)
+{
+    const struct form *form = whole->form;
+    struct reader reader = {.form = form,
+                            .body = whole->body,
+                            .out = out,
+                            .reading = whole->reading,
+                            .item = item,
+                            .faults = unsaid};
+
+    memset(out, 0, form->size);
+    for (size_t i = 0; i < form->count; i++)
+        read_field(&reader, &form->fields[i]);
+    if (reader.fault_count > 0) {
+        memset(out, 0, form->size);
+        buffer_clear(unsaid);
+    }
+    return reader.fault_count == 0;
+}
+
+struct reading *schema_read_list(const struct list_form *list, const char *body, size_t length, void *entries,
+                                 bool *sound, size_t *count, struct buffer *faults)
+{
+    struct reader reader = {.form = list->entry, .body = body, .length = length, .faults = faults};
+    struct buffer unsaid;
+    const cJSON *item;
+
+    *count = 0;
+    reader.reading = memory_zeroed(sizeof(*reader.reading));
+    const cJSON *items = parse(&reader) ? find_list(&reader, list) : NULL;
+    if (items == NULL) {
+        buffer_add_char(faults, ']');
+        reading_close(reader.reading);
+        return NULL;
+    }
+    buffer_open(&unsaid);
+    cJSON_ArrayForEach(item, items)
+    {
+        sound[*count] = read_entry(&reader, item, (char *)entries + *count * list->entry->size, &unsaid);
+        (*count)++;
+    }
+    buffer_close(&unsaid);
+    return reader.reading;
 }
 
 /* As deep as json_scan let it be. */

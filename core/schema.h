@@ -66,6 +66,22 @@ struct reading;
 struct reading *schema_read(const struct form *form, const char *body, size_t length, void *out,
                             struct buffer *faults);
 
+/* A list in a body, {"NAME": [entry, ...]}, 1 to max entries of one form. */
+struct list_form {
+    const char *name;
+    const struct form *entry; /* a field with the name "" is the entry itself; no FIELD_RAW */
+    size_t max;
+};
+
+/*
+ * Reads a list: entries is an array of list->max structs of the entry's form, sound[i] tells whether entry i
+ * is as wanted (if not, its struct holds nothing), *count how many there are. One entry's fault is never
+ * another's; only what is wrong with the body as a whole (no JSON, no list, none or too many entries) is
+ * appended to `faults`, and NULL returned. Otherwise as schema_read.
+ */
+struct reading *schema_read_list(const struct list_form *list, const char *body, size_t length, void *entries,
+                                 bool *sound, size_t *count, struct buffer *faults);
+
 /* Wipes what was read (it may hold a password) and frees it; NULL is allowed. */
 void reading_close(struct reading *reading);
 

@@ -43,6 +43,8 @@ static const char *outcome_word(enum relay_outcome outcome)
         return "timed out";
     case RELAY_TOO_LARGE:
         return "answer too large";
+    case RELAY_NO_ROOM:
+        return "too many calls under way";
     }
     return "?";
 }

@@ -70,6 +70,7 @@ static int put_record(const struct change *change)
 static int delete_record(const struct change *change)
 {
     unsigned char id[8];
+    assert(change->before != NULL);
     number_encode(change->before->id, id);
     MDB_val key = {sizeof(id), id};
     return lmdb_write_delete(change->txn, change->store->databases[LMDB_USERS], &key);
@@ -166,6 +167,7 @@ static int decide_and_change(struct store_write *write, struct change *change,
     if (code == 0 && write->outcome == STORE_OK)
         *result = after;
     explicit_bzero(&after, sizeof(after));
+    change->after = NULL;
     return code;
 }
 

@@ -1,4 +1,4 @@
-// links: core/schema.c core/json_scan.c core/key_set.c core/buffer.c
+// links: core/schema.c core/json_scan.c core/key_set.c core/buffer.c core/memory.c
 // libs: cjson
 /*
  * Any bytes as a body: the scanner, cJSON behind it, and a form with a field of every kind.
