@@ -111,6 +111,7 @@ static const char *trouble(enum relay_outcome outcome)
         return "nobody answers there; is it running (token-relay up)?";
     case RELAY_TIMED_OUT:
         return "no answer came in time.";
+    case RELAY_NO_ROOM: /* never: one question at a time */
     case RELAY_TOO_LARGE:
         return "the answer was far too long.";
     case RELAY_ANSWERED:

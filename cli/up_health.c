@@ -69,6 +69,7 @@ static const char *state_of(struct asker *asker, const char *base, bool *all_rea
         return "down";
     case RELAY_TIMED_OUT:
         return "too slow";
+    case RELAY_NO_ROOM: /* never: one question at a time */
     case RELAY_TOO_LARGE:
         return "answers rubbish";
     }
