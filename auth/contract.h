@@ -9,9 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define AUTH_PATH_SIGNUP         "/signup"
-#define AUTH_PATH_LOGIN          "/login"
-#define AUTH_PATH_VALIDATE_TOKEN "/validate-token"
+#define AUTH_PATH_SIGNUP          "/signup"
+#define AUTH_PATH_LOGIN           "/login"
+#define AUTH_PATH_VALIDATE_TOKEN  "/validate-token"
+#define AUTH_PATH_VALIDATE_TOKENS "/validate-tokens"
+#define AUTH_PATH_VERIFY          "/verify"
+
+/* A call of validate-tokens carries at most so many. */
+#define AUTH_TOKENS_PER_CALL_MAX 64
 
 /* A longer token is refused without being looked at. */
 #define AUTH_TOKEN_MAX_BYTES 4096

@@ -16,12 +16,31 @@ static enum verdict judge_user(const struct token_claims *claims, enum store_out
     return user->is_active && strcmp(user->username, claims->subject) == 0 ? VERDICT_VALID : VERDICT_INVALID;
 }
 
-enum verdict judge_access_token(struct auth *auth, const char *token, size_t length, struct user *user)
+/* What token_verify would say; the signature is computed once for a token. */
+static enum token_outcome verify(struct loop *loop, const char *token, size_t length, int64_t now_s,
+                                 struct token_claims *claims)
 {
+    struct auth *auth = loop->service->state;
+    struct token_memory *memory = auth_loop_of(loop)->memory;
+    const struct token_claims *known = token_memory_find(memory, token, length);
+
+    if (known != NULL) {
+        *claims = *known;
+        return now_s >= known->expires_at_s ? TOKEN_EXPIRED : TOKEN_VALID;
+    }
+    const enum token_outcome outcome = token_verify(&auth->keys, token, length, TOKEN_ACCESS, now_s, claims);
+    if (outcome == TOKEN_VALID)
+        token_memory_keep(memory, token, length, claims);
+    return outcome;
+}
+
+enum verdict judge_access_token(struct loop *loop, const char *token, size_t length, struct user *user)
+{
+    struct auth *auth = loop->service->state;
     struct token_claims claims;
     const int64_t now_s = clock_wall_us() / 1000000;
 
-    switch (token_verify(&auth->keys, token, length, TOKEN_ACCESS, now_s, &claims)) {
+    switch (verify(loop, token, length, now_s, &claims)) {
     case TOKEN_VALID:
         return judge_user(&claims, user_store_find_by_id(auth->store, claims.user_id, user), user);
     case TOKEN_EXPIRED:

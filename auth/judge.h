@@ -9,7 +9,7 @@
 #include "auth/token.h"
 #include "storage/user_store.h"
 
-struct auth;
+struct loop;
 
 enum verdict {
     VERDICT_VALID, /* *user is the record as it is now */
@@ -19,7 +19,10 @@ enum verdict {
     VERDICT_FAILED,  /* could not be judged: the store failed, or no memory */
 };
 
-/* Nothing is remembered between calls: the store is asked each time. A loop thread may call it. */
-enum verdict judge_access_token(struct auth *auth, const char *token, size_t length, struct user *user);
+/*
+ * Nothing is remembered between calls but that a signature fits its bytes (token_memory.h): time and store
+ * are asked each time. On the loop's thread; the loop's service is auth.
+ */
+enum verdict judge_access_token(struct loop *loop, const char *token, size_t length, struct user *user);
 
 #endif

@@ -22,6 +22,8 @@ static const struct route routes[] = {
     {"POST", AUTH_PATH_SIGNUP, &signup_size, signup_handle, ROUTE_TAKES_JSON},
     {"POST", AUTH_PATH_LOGIN, &login_size, login_handle, ROUTE_TAKES_JSON},
     {"POST", AUTH_PATH_VALIDATE_TOKEN, NULL, validate_handle, 0},
+    {"POST", AUTH_PATH_VALIDATE_TOKENS, NULL, validate_many_handle, ROUTE_TAKES_JSON | ROUTE_LARGE_BODY},
+    {"GET", AUTH_PATH_VERIFY, NULL, verify_handle, 0},
 };
 
 static const struct config_address *address(const struct config *config)
@@ -139,16 +141,21 @@ static void open_loop(struct loop *loop)
 {
     struct auth *auth = loop->service->state;
 
+    struct auth_loop *state = memory_zeroed(sizeof *state);
+
+    state->memory = token_memory_open(auth->config->token_memory_max);
+    loop->state = state;
     if (loop->index == 0)
-        auth->floor_watch = floor_watch_open(loop);
+        state->floor_watch = floor_watch_open(loop);
 }
 
 static void close_loop(struct loop *loop)
 {
-    struct auth *auth = loop->service->state;
+    struct auth_loop *state = auth_loop_of(loop);
 
-    if (loop->index == 0)
-        floor_watch_close(auth->floor_watch);
+    floor_watch_close(state->floor_watch);
+    token_memory_close(state->memory);
+    free(state);
 }
 
 static bool is_ready(struct service *service, struct buffer *members)

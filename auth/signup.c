@@ -127,7 +127,7 @@ static bool asked_by_an_admin(struct exchange *x)
     h2o_iovec_t token;
     struct user user = {0};
     const bool is_admin = authorization_read(x, &token) == AUTHORIZATION_TOKEN &&
-                          judge_access_token(auth_of(x), token.base, token.len, &user) == VERDICT_VALID &&
+                          judge_access_token(x->loop, token.base, token.len, &user) == VERDICT_VALID &&
                           user.is_admin;
 
     password_wipe(&user, sizeof user);

@@ -8,6 +8,7 @@
 #include "auth/password.h"
 #include "auth/refusal_floor.h"
 #include "auth/token.h"
+#include "auth/token_memory.h"
 #include "core/exchange.h"
 #include "core/service.h"
 #include "core/workers.h"
@@ -20,8 +21,18 @@ struct auth {
     struct token_keys keys;
     struct password_policy policy;
     struct refusal_floor floor;
-    struct floor_watch *floor_watch; /* of loop 0 */
 };
+
+/* What each loop has for itself. */
+struct auth_loop {
+    struct token_memory *memory;
+    struct floor_watch *floor_watch; /* on loop 0 alone */
+};
+
+static inline struct auth_loop *auth_loop_of(const struct loop *loop)
+{
+    return loop->state;
+}
 
 static inline struct auth *auth_of(const struct exchange *x)
 {
@@ -37,7 +48,9 @@ void signup_handle(struct exchange *x);
 extern const size_t login_size;
 void login_handle(struct exchange *x);
 
-/* validate.c: POST /validate-token. */
+/* validate.c: POST /validate-token, POST /validate-tokens, GET /verify. */
 void validate_handle(struct exchange *x);
+void validate_many_handle(struct exchange *x);
+void verify_handle(struct exchange *x);
 
 #endif

@@ -53,6 +53,7 @@ struct exchange {
         struct exchange *x); /* the client left unanswered: cancel what can be cancelled; may be NULL */
     void (*done)(struct exchange *x);  /* last of all: wipe and close what the struct owns; may be NULL */
     char id[REQUEST_ID_MAX_BYTES + 1]; /* X-Request-Id */
+    char calls[2 * (REQUEST_ID_MAX_BYTES + 1)]; /* ids of the gathered calls that carried it, for the log */
 };
 
 /* H2O's entry: registered once per service (service.c). */

@@ -64,6 +64,7 @@ struct log_request {
     uint64_t duration_us;
     uint64_t user_id;       /* 0: not known */
     const char *error_code; /* the fault's name, or NULL */
+    const char *calls;      /* ids of the gathered calls that carried it, or NULL */
     bool is_routine;        /* a probe of health: logged at debug unless it failed */
 };
 void log_request(const struct log_request *request);

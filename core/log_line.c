@@ -87,6 +87,10 @@ static void add_json_request(struct buffer *out, const struct log_record_request
         ADD_LITERAL(out, ",\"error_code\":");
         add_json_text(out, next_text(&cursor, request->error_code), request->error_code);
     }
+    if (request->calls.length != 0) {
+        ADD_LITERAL(out, ",\"calls\":");
+        add_json_text(out, next_text(&cursor, request->calls), request->calls);
+    }
 }
 
 void log_line_json(struct buffer *out, const struct log_record *record, const char *service)

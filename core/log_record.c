@@ -81,6 +81,7 @@ static void measure_request(const struct log_request *request, struct log_record
     record->method = measure(request->method_length, LOG_WORD_MAX_BYTES);
     record->path = measure(request->path_length, LOG_PATH_MAX_BYTES);
     record->error_code = measure_word(request->error_code);
+    record->calls = measure_word(request->calls);
 }
 
 size_t log_record_request_size(const struct log_request *request)
@@ -88,7 +89,7 @@ size_t log_record_request_size(const struct log_request *request)
     struct log_record_request record;
     measure_request(request, &record);
     size_t texts = (size_t)record.request_id.length + record.method.length + record.path.length +
-                   record.error_code.length;
+                   record.error_code.length + record.calls.length;
     return align(sizeof(record) + texts);
 }
 
@@ -105,6 +106,7 @@ void log_record_put_request(void *at, size_t size, enum log_level level, const s
     text = put_text(text, request->method, record->method);
     text = put_text(text, request->path, record->path);
     text = put_text(text, request->error_code, record->error_code);
+    text = put_text(text, request->calls, record->calls);
     assert(text <= (char *)at + size);
 }
 

@@ -55,6 +55,7 @@ struct log_record_request {
     struct log_record_text method;
     struct log_record_text path;
     struct log_record_text error_code; /* length 0: none */
+    struct log_record_text calls;      /* the same */
 };
 
 /* Bytes a record takes, and its copy into `at` of that size. */

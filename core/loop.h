@@ -45,6 +45,7 @@ struct loop {
     bool firing;             /* timers are being fired */
     struct clock clock;
     struct relay *relay; /* NULL where this service calls nobody */
+    void *state;         /* the service's own for this loop, made by open_loop */
 
     h2o_accept_ctx_t accept;
     h2o_socket_t *listener;    /* NULL once closed */

@@ -21,6 +21,8 @@ struct answer {
     const char *allow;
     const char *location;
     size_t location_length;
+    const struct reply_header *headers; /* further ones */
+    size_t header_count;
 };
 
 static void add_header(h2o_req_t *req, const h2o_token_t *token, const char *value, size_t length)
@@ -44,7 +46,8 @@ static void add_optional(h2o_req_t *req, const char *name, const char *value)
 
 static void add_headers(struct exchange *x, h2o_req_t *req, const struct answer *answer)
 {
-    add_header(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json"));
+    if (answer->body_length > 0)
+        add_header(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json"));
     add_header(req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"));
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0, NULL,
                           H2O_STRLIT("nosniff"));
@@ -53,6 +56,8 @@ static void add_headers(struct exchange *x, h2o_req_t *req, const struct answer 
     add_optional(req, "retry-after", answer->retry_after);
     add_optional(req, "www-authenticate", answer->www_authenticate);
     add_optional(req, "allow", answer->allow);
+    for (size_t i = 0; i < answer->header_count; i++)
+        add_named(req, answer->headers[i].name, answer->headers[i].value, strlen(answer->headers[i].value));
     if (answer->location != NULL)
         add_named(req, "location", answer->location, answer->location_length);
 }
@@ -71,6 +76,7 @@ static void log_answer(const struct exchange *x, const h2o_req_t *req, const str
         .duration_us = clock_monotonic_us() - x->arrived_us,
         .user_id = x->user_id,
         .error_code = has_code ? answer->error_code : NULL,
+        .calls = x->calls[0] == '\0' ? NULL : x->calls,
         .is_routine = x->route != NULL && (x->route->flags & ROUTE_IS_ROUTINE),
     });
 }
@@ -96,6 +102,11 @@ static void send_answer(struct exchange *x, const struct answer *answer)
 void reply_json(struct exchange *x, unsigned status, const char *json, size_t length)
 {
     send_answer(x, &(struct answer){.status = status, .body = json, .body_length = length});
+}
+
+void reply_headers(struct exchange *x, unsigned status, const struct reply_header *headers, size_t count)
+{
+    send_answer(x, &(struct answer){.status = status, .body = "", .headers = headers, .header_count = count});
 }
 
 static void add_envelope(struct buffer *out, struct loop *loop, unsigned status, const char *detail,

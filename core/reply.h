@@ -18,6 +18,14 @@
 /* A whole answer, for what stands outside the envelope and for internal services: `json` is sent as it is. */
 void reply_json(struct exchange *x, unsigned status, const char *json, size_t length);
 
+/* An answer that is all in its headers (GET /verify): no body, Content-Length 0. At most 4 headers, values
+ * copied. */
+struct reply_header {
+    const char *name; /* lower case, static */
+    const char *value;
+};
+void reply_headers(struct exchange *x, unsigned status, const struct reply_header *headers, size_t count);
+
 /* A success in the envelope of the public service; `detail` is JSON. */
 void reply_detail(struct exchange *x, unsigned status, const char *detail, size_t length);
 

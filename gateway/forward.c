@@ -49,11 +49,37 @@ static const char *outcome_word(enum relay_outcome outcome)
     return "?";
 }
 
+static enum fault fault_of(enum relay_outcome outcome, const struct peer *peer)
+{
+    if (outcome == RELAY_NO_ROOM)
+        return FAULT_BUSY;
+    return outcome == RELAY_TIMED_OUT ? peer->timeout : peer->unavailable;
+}
+
 void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call)
 {
     log_event(LOG_WARN, "relay_failed", LOG_STRING("request_id", x->id), LOG_STRING("path", call->path),
               LOG_STRING("outcome", outcome_word(call->outcome)), LOG_NUMBER("status", call->answer.status));
-    reply_fault(x, call->outcome == RELAY_TIMED_OUT ? peer->timeout : peer->unavailable);
+    reply_fault(x, fault_of(call->outcome, peer));
+}
+
+static bool is_busy(const struct relay_answer *answer)
+{
+    return answer->status == 429 || answer->status == 503;
+}
+
+void forward_reply_unanswered(struct exchange *x, const struct peer *peer, const struct question *question)
+{
+    const struct call *call = question->call;
+
+    if (call != NULL && question->outcome == RELAY_ANSWERED && peer == &peer_auth && is_busy(&call->answer)) {
+        forward_reply_refused(x, call);
+        return;
+    }
+    log_event(LOG_WARN, "relay_failed", LOG_STRING("request_id", x->id),
+              LOG_STRING("calls", question->call_id), LOG_STRING("outcome", outcome_word(question->outcome)),
+              LOG_NUMBER("status", call == NULL ? 0 : call->answer.status));
+    reply_fault(x, fault_of(question->outcome, peer));
 }
 
 struct refusal_form {

@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/exchange.h"
 #include "core/fault.h"
+#include "core/gather.h"
 #include "core/relay.h"
 
 /* "X-Request-Id: ..." and "X-Client-Address: ...": lines for call.headers; keep it as long as the call
@@ -31,6 +32,9 @@ extern const struct peer peer_message;
 
 /* Answers for a call that brought no answer, or one that must not be passed on. Last statement. */
 void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call);
+
+/* The same for a gathered question: without an answer, or with one that is not as wanted. Last statement. */
+void forward_reply_unanswered(struct exchange *x, const struct peer *peer, const struct question *question);
 
 /*
  * Passes on what auth refused: 400, 401, 403, 404, 409, 422, 429, 503 with detail and headers; anything else,

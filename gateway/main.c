@@ -37,15 +37,20 @@ static void open_loop(struct loop *loop)
         .service_key = config->service_key,
     };
 
+    struct gateway_loop *state = memory_zeroed(sizeof *state);
+
     loop->relay = relay_open(loop, &options);
+    loop->state = state;
+    message_gathers_open(loop);
     if (loop->index == 0)
-        gateway_of(loop->service)->probe = probe_open(loop);
+        state->probe = probe_open(loop);
 }
 
 static void close_loop(struct loop *loop)
 {
-    if (loop->index == 0)
-        probe_close(gateway_of(loop->service)->probe);
+    probe_close(gateway_loop_of(loop)->probe);
+    message_gathers_close(loop);
+    free(loop->state);
     relay_close(loop->relay);
 }
 

@@ -1,15 +1,20 @@
 /*
- * message.c - GET /user/message: two hops one after the other, auth first, message only after auth said yes.
+ * message.c - GET /user/message: auth first, message only after auth said yes. Both questions are gathered
+ * (gather.h): what many clients ask in the same moment goes out in one call, and each is judged by auth on
+ * its own, every time.
  *
- *   message_handle ──▶ (auth) ──▶ message_on_claims ──▶ (message) ──▶ message_on_text
- *        └ the client leaves: the call under way runs to its end, its answer is dropped, no further one
- * starts
+ *   message_handle ──▶ (tokens) ──▶ message_on_claims ──▶ (messages) ──▶ message_on_text
+ *        └ the client leaves: its question is taken out of the queue, or its answer dropped
  */
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth/contract.h"
 #include "core/authorization.h"
+#include "core/gather.h"
+#include "core/memory.h"
 #include "core/reply.h"
 #include "core/schema.h"
 #include "core/service.h"
@@ -19,56 +24,102 @@
 
 struct message {
     struct exchange x;
-    struct call call;
-    struct forward forward;
+    struct question token; /* to auth; then free */
+    struct question role;  /* to message */
 };
 
 const size_t message_size = sizeof(struct message);
 
+/* Auth's entry for a token. */
 struct claims_form {
-    enum field_bool is_valid;
+    uint64_t status;
+    uint64_t user_id; /* 0: absent, the token was refused */
     enum field_bool is_admin;
-    uint64_t user_id;
 };
 
 static const struct field claims_fields[] = {
-    {.name = "is_valid", .kind = FIELD_STRICT_BOOL, .at = offsetof(struct claims_form, is_valid)},
+    {.name = "status", .kind = FIELD_ID, .at = offsetof(struct claims_form, status), .required = true},
+    {.name = "user_id", .kind = FIELD_ID, .at = offsetof(struct claims_form, user_id)},
     {.name = "is_admin", .kind = FIELD_STRICT_BOOL, .at = offsetof(struct claims_form, is_admin)},
-    {.name = "user_id", .kind = FIELD_ID, .at = offsetof(struct claims_form, user_id), .required = true},
 };
-static const struct form claims = {claims_fields, 3, sizeof(struct claims_form)};
+static const struct form claims_entry = {claims_fields, 3, sizeof(struct claims_form)};
 
+/* Message's entry for a role. */
 struct text_form {
+    uint64_t status;
     struct text message;
 };
 
 static const struct field text_fields[] = {
-    {.name = "message", .kind = FIELD_TEXT, .at = offsetof(struct text_form, message), .required = true},
+    {.name = "status", .kind = FIELD_ID, .at = offsetof(struct text_form, status), .required = true},
+    {.name = "message", .kind = FIELD_TEXT, .at = offsetof(struct text_form, message)},
 };
-static const struct form text = {text_fields, 1, sizeof(struct text_form)};
+static const struct form text_entry = {text_fields, 2, sizeof(struct text_form)};
 
-static void message_on_claims(struct call *call);
-static void message_on_text(struct call *call);
+void message_gathers_open(struct loop *loop)
+{
+    const struct config *config = loop->service->config;
+    struct gather_options options = {
+        .base = config->auth_service_url.base,
+        .path = AUTH_PATH_VALIDATE_TOKENS,
+        .list_name = "tokens",
+        .quotes = true,
+        .entry = &claims_entry,
+        .questions_max = config->gather_questions_max,
+        .bytes_max = config->gather_bytes_max,
+        .queue_max = config->gather_queue_max,
+        .calls_max = config->gather_calls_max,
+        .timeout_ms = config->relay_timeout_ms,
+    };
 
-static void message_ask_auth(struct message *message, h2o_iovec_t token)
+    gateway_loop_of(loop)->tokens = gather_open(loop, &options);
+    options.base = config->message_service_url.base;
+    options.path = MESSAGE_PATH_GET_MESSAGES;
+    options.list_name = "requests";
+    options.quotes = false;
+    options.merges = true; /* there are two roles */
+    options.entry = &text_entry;
+    gateway_loop_of(loop)->messages = gather_open(loop, &options);
+}
+
+void message_gathers_close(struct loop *loop)
+{
+    gather_close(gateway_loop_of(loop)->tokens);
+    gather_close(gateway_loop_of(loop)->messages);
+}
+
+static void message_on_claims(struct question *question);
+static void message_on_text(struct question *question);
+
+/* At most one of the two questions is under way. */
+static void message_on_gone(struct exchange *x)
+{
+    struct message *message = (struct message *)x;
+
+    question_cancel(&message->token);
+    question_cancel(&message->role);
+    exchange_release(x);
+}
+
+static void message_ask(struct message *message, struct gather *gather, struct question *question)
 {
     struct exchange *x = &message->x;
-    char line[sizeof "token: " + AUTH_TOKEN_MAX_BYTES];
 
-    snprintf(line, sizeof line, "token: %.*s", (int)token.len, token.base);
-    forward_fill(&message->forward, x);
-    message->call = (struct call){
-        .base = x->loop->service->config->auth_service_url.base,
-        .method = "POST",
-        .path = AUTH_PATH_VALIDATE_TOKEN,
-        .headers = {line, message->forward.request_id, message->forward.client_address},
-        .on_reply = message_on_claims,
-    };
-    if (!call_start(x->loop->relay, &message->call)) {
+    if (!gather_ask(gather, question)) {
         reply_fault(x, FAULT_BUSY);
         return;
     }
-    exchange_hold(x);
+    x->on_gone = message_on_gone;
+    exchange_hold(x); /* the question's */
+}
+
+/* The token lies in the request, which outlives the question. */
+static void message_ask_auth(struct message *message, h2o_iovec_t token)
+{
+    message->token.text = token.base;
+    message->token.length = token.len;
+    message->token.on_answer = message_on_claims;
+    message_ask(message, gateway_loop_of(message->x.loop)->tokens, &message->token);
 }
 
 void message_handle(struct exchange *x)
@@ -94,92 +145,72 @@ void message_handle(struct exchange *x)
         reply_token_refused(x, FAULT_TOKEN_REFUSED);
 }
 
+/* For the log: which calls carried this request's questions. */
+static void message_note_call(struct message *message, const struct question *question)
+{
+    char *calls = message->x.calls;
+    const size_t used = strlen(calls);
+
+    snprintf(calls + used, sizeof message->x.calls - used, "%s%s", used > 0 ? "," : "", question->call_id);
+}
+
 static void message_ask_message(struct message *message, bool is_admin)
 {
-    struct exchange *x = &message->x;
-    const char *body =
-        is_admin ? "{\"is_valid\":true,\"is_admin\":true}" : "{\"is_valid\":true,\"is_admin\":false}";
+    static const char admin[] = "{\"is_valid\":true,\"is_admin\":true}";
+    static const char user[] = "{\"is_valid\":true,\"is_admin\":false}";
 
-    message->call = (struct call){
-        .base = x->loop->service->config->message_service_url.base,
-        .method = "POST",
-        .path = MESSAGE_PATH_GET_MESSAGE,
-        .body = body,
-        .body_length = strlen(body),
-        .headers = {message->forward.request_id},
-        .on_reply = message_on_text,
-    };
-    if (!call_start(x->loop->relay, &message->call)) {
-        reply_fault(x, FAULT_BUSY);
-        return;
-    }
-    exchange_hold(x);
+    message->role.text = is_admin ? admin : user;
+    message->role.length = is_admin ? sizeof admin - 1 : sizeof user - 1;
+    message->role.on_answer = message_on_text;
+    message_ask(message, gateway_loop_of(message->x.loop)->messages, &message->role);
 }
 
-static void message_on_verdict(struct message *message)
+static void message_on_verdict(struct message *message, const struct claims_form *claims)
 {
-    const struct relay_answer *answer = &message->call.answer;
-    struct claims_form form;
-    struct buffer faults;
-
-    buffer_open(&faults);
-    reading_close(schema_read(&claims, answer->body, answer->body_length, &form, &faults));
-    if (faults.length > 0 || form.is_valid != FIELD_BOOL_TRUE || form.is_admin == FIELD_BOOL_ABSENT) {
-        forward_reply_failed(&message->x, &peer_auth, &message->call);
-    } else {
-        message->x.user_id = form.user_id;
-        message_ask_message(message, form.is_admin == FIELD_BOOL_TRUE);
-    }
-    buffer_close(&faults);
-}
-
-static bool is_refusal_of_the_token(const struct relay_answer *answer)
-{
-    return answer->status == 401 &&
-           strcmp(answer->error_code, fault_row(FAULT_SERVICE_KEY_REFUSED)->name) != 0;
-}
-
-static void message_on_claims(struct call *call)
-{
-    struct message *message = H2O_STRUCT_FROM_MEMBER(struct message, call, call);
     struct exchange *x = &message->x;
 
-    if (x->req == NULL)
-        ; /* the client left: message need not be asked */
-    else if (call->outcome != RELAY_ANSWERED)
-        forward_reply_failed(x, &peer_auth, call);
-    else if (call->answer.status == 200)
-        message_on_verdict(message);
-    else if (is_refusal_of_the_token(&call->answer))
+    if (claims->status == 401) {
         reply_token_refused(x, FAULT_TOKEN_REFUSED);
-    else if (call->answer.status == 429 || call->answer.status == 503)
-        forward_reply_refused(x, call);
+    } else if (claims->status == 200 && claims->user_id != 0 && claims->is_admin != FIELD_BOOL_ABSENT) {
+        x->user_id = claims->user_id;
+        message_ask_message(message, claims->is_admin == FIELD_BOOL_TRUE);
+    } else {
+        forward_reply_unanswered(x, &peer_auth, &message->token);
+    }
+}
+
+static void message_on_claims(struct question *question)
+{
+    struct message *message = H2O_STRUCT_FROM_MEMBER(struct message, token, question);
+    struct exchange *x = &message->x;
+
+    assert(x->req != NULL); /* or the question would have been cancelled */
+    x->on_gone = NULL;
+    message_note_call(message, question);
+    if (question->entry != NULL)
+        message_on_verdict(message, question->entry);
     else
-        forward_reply_failed(x, &peer_auth, call);
+        forward_reply_unanswered(x, &peer_auth, question);
     exchange_release(x);
 }
 
-static void message_on_text(struct call *call)
+static void message_on_text(struct question *question)
 {
-    struct message *message = H2O_STRUCT_FROM_MEMBER(struct message, call, call);
+    struct message *message = H2O_STRUCT_FROM_MEMBER(struct message, role, question);
     struct exchange *x = &message->x;
-    struct text_form form;
-    struct buffer faults;
+    const struct text_form *text = question->entry;
     struct buffer detail;
 
-    buffer_open(&faults);
-    buffer_open(&detail);
-    const bool answered = call->outcome == RELAY_ANSWERED && call->answer.status == 200;
-    struct reading *reading =
-        answered ? schema_read(&text, call->answer.body, call->answer.body_length, &form, &faults) : NULL;
-    if (!answered || faults.length > 0) {
-        forward_reply_failed(x, &peer_message, call);
-    } else {
-        buffer_add_json(&detail, form.message.at, form.message.length);
+    assert(x->req != NULL);
+    x->on_gone = NULL;
+    message_note_call(message, question);
+    if (text != NULL && text->status == 200 && text->message.at != NULL) {
+        buffer_open(&detail);
+        buffer_add_json(&detail, text->message.at, text->message.length);
         reply_detail(x, 200, detail.at, detail.length);
+        buffer_close(&detail);
+    } else {
+        forward_reply_unanswered(x, &peer_message, question);
     }
-    reading_close(reading);
-    buffer_close(&detail);
-    buffer_close(&faults);
     exchange_release(x);
 }

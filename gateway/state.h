@@ -12,12 +12,24 @@
 #include "core/service.h"
 
 struct probe;
+struct gather;
 
 struct gateway {
     atomic_bool auth_is_ready;
     atomic_bool message_is_ready;
-    struct probe *probe; /* of loop 0 */
 };
+
+/* What each loop has for itself. */
+struct gateway_loop {
+    struct gather *tokens;   /* questions to auth: is this token good? */
+    struct gather *messages; /* questions to message: the text for this role? */
+    struct probe *probe;     /* on loop 0 alone */
+};
+
+static inline struct gateway_loop *gateway_loop_of(const struct loop *loop)
+{
+    return loop->state;
+}
 
 static inline struct gateway *gateway_of(const struct service *service)
 {
@@ -32,6 +44,8 @@ void account_login_handle(struct exchange *x);
 /* message.c: GET /user/message. */
 extern const size_t message_size;
 void message_handle(struct exchange *x);
+void message_gathers_open(struct loop *loop); /* makes tokens and messages of the loop's state */
+void message_gathers_close(struct loop *loop);
 
 /* probe.c: asks auth and message once a second whether they are ready. On loop 0. */
 struct probe *probe_open(struct loop *loop);

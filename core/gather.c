@@ -1,0 +1,298 @@
+#include "core/gather.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buffer.h"
+#include "core/memory.h"
+
+/* One call and those who wait for it. */
+struct gathered {
+    struct gathered *next; /* of the idle ones */
+    struct gather *gather;
+    struct call call;
+    struct question askers; /* head of the list */
+    size_t question_count;
+    const char *texts[GATHER_QUESTIONS_MAX]; /* for merging, while the call is put together */
+    size_t lengths[GATHER_QUESTIONS_MAX];
+    struct buffer body;
+    char id[REQUEST_ID_MAX_BYTES + 1];
+    bool sound[GATHER_QUESTIONS_MAX];
+    char *entries; /* GATHER_QUESTIONS_MAX structs of the answer's form */
+};
+
+struct gather {
+    struct loop *loop;
+    struct gather_options options;
+    struct list_form results;
+    struct question queue; /* head of the list */
+    size_t queued;
+    size_t calls;
+    struct timer flush;
+    struct gathered *idle;
+};
+
+static void list_open(struct question *head)
+{
+    head->previous = head->next = head;
+}
+
+static void list_append(struct question *head, struct question *question)
+{
+    question->previous = head->previous;
+    question->next = head;
+    head->previous->next = question;
+    head->previous = question;
+}
+
+static void list_remove(struct question *question)
+{
+    question->previous->next = question->next;
+    question->next->previous = question->previous;
+    question->previous = question->next = NULL;
+}
+
+static void take_out(struct question *question)
+{
+    if (question->is_queued) {
+        assert(question->gather->queued > 0);
+        question->gather->queued--;
+        question->is_queued = false;
+    }
+    list_remove(question);
+    loop_timer_stop(&question->timer);
+}
+
+static void answer(struct question *question, enum relay_outcome outcome, const void *entry,
+                   const struct call *call)
+{
+    take_out(question);
+    question->outcome = outcome;
+    question->entry = entry;
+    question->call = call;
+    question->on_answer(question); /* may free the question */
+}
+
+static void on_deadline(struct timer *timer)
+{
+    answer(H2O_STRUCT_FROM_MEMBER(struct question, timer, timer), RELAY_TIMED_OUT, NULL, NULL);
+}
+
+/* --- putting a call together
+ * ------------------------------------------------------------------------------------- */
+
+static struct gathered *gathered_open(struct gather *gather)
+{
+    struct gathered *gathered = gather->idle;
+
+    if (gathered != NULL) {
+        gather->idle = gathered->next;
+    } else {
+        gathered = memory_zeroed(sizeof *gathered);
+        gathered->gather = gather;
+        gathered->entries = memory_zeroed(GATHER_QUESTIONS_MAX * gather->options.entry->size);
+        list_open(&gathered->askers);
+        buffer_open(&gathered->body);
+    }
+    gathered->question_count = 0;
+    return gathered;
+}
+
+static void gathered_rest(struct gathered *gathered)
+{
+    assert(gathered->askers.next == &gathered->askers);
+    buffer_clear(&gathered->body);
+    gathered->next = gathered->gather->idle;
+    gathered->gather->idle = gathered;
+}
+
+/* The place of an equal question in this call, or question_count. */
+static size_t find_equal(const struct gathered *gathered, const struct question *question)
+{
+    size_t i = gathered->gather->options.merges ? 0 : gathered->question_count;
+
+    while (i < gathered->question_count &&
+           (gathered->lengths[i] != question->length ||
+            memcmp(gathered->texts[i], question->text, question->length) != 0))
+        i++;
+    return i;
+}
+
+static void add_question(struct gathered *gathered, const struct question *question)
+{
+    const bool quotes = gathered->gather->options.quotes;
+
+    if (gathered->question_count > 0)
+        buffer_add_char(&gathered->body, ',');
+    if (quotes)
+        buffer_add_char(&gathered->body, '"');
+    buffer_add(&gathered->body, question->text, question->length);
+    if (quotes)
+        buffer_add_char(&gathered->body, '"');
+    gathered->texts[gathered->question_count] = question->text;
+    gathered->lengths[gathered->question_count] = question->length;
+    gathered->question_count++;
+}
+
+/* Moves an asker from the queue into the call. False: the call is full. */
+static bool take_in(struct gathered *gathered, struct question *question)
+{
+    const struct gather_options *options = &gathered->gather->options;
+    const size_t place = find_equal(gathered, question);
+
+    if (place == gathered->question_count) {
+        const bool fits = gathered->body.length + question->length + 3 <= options->bytes_max;
+        if (gathered->question_count == options->questions_max || (!fits && gathered->question_count > 0))
+            return false;
+        add_question(gathered, question);
+    }
+    question->index = place;
+    question->is_queued = false;
+    gathered->gather->queued--;
+    list_remove(question);
+    list_append(&gathered->askers, question);
+    memcpy(question->call_id, gathered->id, sizeof question->call_id);
+    return true;
+}
+
+static void on_reply(struct call *call);
+
+static void deal_failure(struct gathered *gathered, enum relay_outcome outcome, const struct call *call)
+{
+    while (gathered->askers.next != &gathered->askers)
+        answer(gathered->askers.next, outcome, NULL, call);
+}
+
+static void send_call(struct gather *gather)
+{
+    struct gathered *gathered = gathered_open(gather);
+    char id_header[sizeof "X-Request-Id: " + REQUEST_ID_MAX_BYTES];
+
+    exchange_make_id(gathered->id);
+    snprintf(id_header, sizeof id_header, "X-Request-Id: %s", gathered->id);
+    buffer_add_format(&gathered->body, "{\"%s\":[", gather->options.list_name);
+    while (gather->queue.next != &gather->queue && take_in(gathered, gather->queue.next))
+        ;
+    buffer_add_text(&gathered->body, "]}");
+    gathered->call = (struct call){
+        .base = gather->options.base,
+        .method = "POST",
+        .path = gather->options.path,
+        .body = gathered->body.at,
+        .body_length = gathered->body.length,
+        .headers = {id_header},
+        .timeout_ms = gather->options.timeout_ms,
+        .on_reply = on_reply,
+    };
+    gather->calls++;
+    if (call_start(gather->loop->relay, &gathered->call))
+        return;
+    gather->calls--;
+    deal_failure(gathered, RELAY_NO_ROOM, NULL);
+    gathered_rest(gathered);
+}
+
+static void send_calls(struct gather *gather)
+{
+    while (gather->queue.next != &gather->queue && gather->calls < gather->options.calls_max)
+        send_call(gather);
+}
+
+static void on_flush(struct timer *timer)
+{
+    send_calls(H2O_STRUCT_FROM_MEMBER(struct gather, flush, timer));
+}
+
+/* --- dealing the answers
+ * ------------------------------------------------------------------------------------------ */
+
+/* From the head each time: an on_answer may cancel others of this call. */
+static void deal(struct gathered *gathered)
+{
+    const struct gather *gather = gathered->gather;
+
+    while (gathered->askers.next != &gathered->askers) {
+        struct question *question = gathered->askers.next;
+        const char *entry = gathered->entries + question->index * gather->options.entry->size;
+        answer(question, RELAY_ANSWERED, gathered->sound[question->index] ? entry : NULL, &gathered->call);
+    }
+}
+
+static void on_reply(struct call *call)
+{
+    struct gathered *gathered = H2O_STRUCT_FROM_MEMBER(struct gathered, call, call);
+    struct gather *gather = gathered->gather;
+    struct reading *reading = NULL;
+    struct buffer faults;
+    size_t count = 0;
+
+    gather->calls--;
+    buffer_open(&faults);
+    if (call->outcome == RELAY_ANSWERED && call->answer.status == 200)
+        reading = schema_read_list(&gather->results, call->answer.body, call->answer.body_length,
+                                   gathered->entries, gathered->sound, &count, &faults);
+    if (reading != NULL && count == gathered->question_count)
+        deal(gathered);
+    else
+        deal_failure(gathered, call->outcome, call);
+    reading_close(reading);
+    buffer_close(&faults);
+    gathered_rest(gathered);
+    send_calls(gather);
+}
+
+/* --- asking
+ * ------------------------------------------------------------------------------------------------------- */
+
+struct gather *gather_open(struct loop *loop, const struct gather_options *options)
+{
+    struct gather *gather = memory_zeroed(sizeof *gather);
+
+    assert(options->questions_max > 0 && options->questions_max <= GATHER_QUESTIONS_MAX);
+    assert(options->queue_max > 0 && options->calls_max > 0);
+    gather->loop = loop;
+    gather->options = *options;
+    gather->results = (struct list_form){"results", options->entry, GATHER_QUESTIONS_MAX};
+    list_open(&gather->queue);
+    return gather;
+}
+
+void gather_close(struct gather *gather)
+{
+    if (gather == NULL)
+        return;
+    assert(gather->queued == 0 && gather->calls == 0);
+    loop_timer_stop(&gather->flush);
+    while (gather->idle != NULL) {
+        struct gathered *gathered = gather->idle;
+        gather->idle = gathered->next;
+        buffer_close(&gathered->body);
+        free(gathered->entries);
+        free(gathered);
+    }
+    free(gather);
+}
+
+bool gather_ask(struct gather *gather, struct question *question)
+{
+    assert(question->next == NULL && question->on_answer != NULL && question->length > 0);
+    if (gather->queued >= gather->options.queue_max)
+        return false;
+
+    question->gather = gather;
+    question->is_queued = true;
+    gather->queued++;
+    list_append(&gather->queue, question);
+    loop_timer_start(gather->loop, &question->timer, gather->options.timeout_ms * 1000, on_deadline);
+    if (gather->calls < gather->options.calls_max && !loop_timer_is_running(&gather->flush))
+        loop_timer_start(gather->loop, &gather->flush, 0, on_flush);
+    return true;
+}
+
+void question_cancel(struct question *question)
+{
+    if (question->next != NULL)
+        take_out(question);
+}
