@@ -1,5 +1,6 @@
 /*
- * session.h - a session as the stores keep it: from a login to its end. An ended session is no longer in the store.
+ * session.h - a session as the stores keep it: from a login to its end. An ended session is no longer in the
+ * store.
  */
 #ifndef STORAGE_SESSION_H
 #define STORAGE_SESSION_H
@@ -23,7 +24,8 @@ struct session {
     char client_address[SESSION_ADDRESS_MAX_BYTES + 1];
     char user_agent[SESSION_USER_AGENT_MAX_BYTES + 1];
 
-    /* The pair of tokens in force, by their ids ("jti"), and when it was issued: enough to make the same pair again. */
+    /* The pair of tokens in force, by their ids ("jti"), and when it was issued: enough to make the same pair
+     * again. */
     char access_id[SESSION_ID_LENGTH + 1];
     char refresh_id[SESSION_ID_LENGTH + 1];
     int64_t issued_at_s;

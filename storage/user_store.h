@@ -15,46 +15,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "storage/user.h"
+#include "storage/store_write.h"
 
-/* Every way a call on a store can end. */
-enum store_outcome {
-    STORE_OK,
-    STORE_NOT_FOUND,       /* no such user */
-    STORE_USERNAME_TAKEN,  /* another user has this name, compared without regard to ASCII case */
-    STORE_EMAIL_TAKEN,     /* another user has this e-mail address, compared likewise */
-    STORE_NOT_FIRST_ADMIN, /* first_admin_only was set, but this store has had an administrator */
-    STORE_LAST_ADMIN,      /* the change would leave no active administrator */
-    STORE_CONFLICT,        /* the record is no longer what the write expected (STORE_RENEW_HASH) */
-    STORE_FULL,            /* map above its high-water mark, or disk full: deletions still work */
-    STORE_FAILED,          /* the database failed; the reason was handed to on_problem */
-};
+/* What a listing is narrowed to; all zero is everybody. */
+enum user_wanted { USER_WANTED_ANY, USER_WANTED_YES, USER_WANTED_NO };
 
-enum store_write_kind {
-    STORE_CREATE_USER, /* user: username, email, password_hash, password_method, is_admin, is_active */
-    STORE_CHANGE_USER, /* user.id, and the fields that `changes` names */
-    STORE_RENEW_HASH,  /* user.id, password_hash, password_method; only while the hash is expected_hash */
-    STORE_DELETE_USER, /* user.id */
-};
-
-/* Which fields a STORE_CHANGE_USER sets. */
-enum store_change {
-    STORE_SET_ADMIN = 1,
-    STORE_SET_ACTIVE = 2,
-    STORE_SET_PASSWORD = 4, /* password_hash and password_method */
-};
-
-/* One write. The caller owns it, keeps it still until done, and may reuse or free it from then on, in done.
- */
-struct store_write {
-    enum store_write_kind kind;
-    unsigned changes;
-    bool first_admin_only; /* STORE_CREATE_USER of an administrator: only while the store has never had one */
-    char expected_hash[USER_HASH_MAX_BYTES + 1];
-    struct user user; /* after STORE_OK: the record as committed (deleted: as it was) */
-    enum store_outcome outcome;
-    void (*done)(struct store_write *write);
-    struct store_write *next; /* the store's */
+struct user_filter {
+    const char *username; /* the whole name, compared without regard to ASCII case; NULL: any */
+    enum user_wanted is_admin;
+    enum user_wanted is_active;
 };
 
 struct store_options {
@@ -69,8 +38,9 @@ struct store_status {
     bool healthy; /* the last commit succeeded, or failed only for want of room */
     uint64_t user_count;
     uint64_t active_admin_count;
-    bool had_admin;       /* the mark: an administrator was made here, by whatever way */
-    double used_fraction; /* of the map, 0..1; 0 for a store without a bound */
+    uint64_t session_count; /* with expired ones not yet taken out */
+    bool had_admin;         /* the mark: an administrator was made here, by whatever way */
+    double used_fraction;   /* of the map, 0..1; 0 for a store without a bound */
 };
 
 struct user_store;
@@ -96,9 +66,30 @@ enum store_outcome user_store_find_by_username(struct user_store *store, const c
 enum store_outcome user_store_find_by_email(struct user_store *store, const char *email, size_t length,
                                             struct user *out);
 
-/* Copies up to `limit` users with ids greater than `after`, ascending; their number goes to *count. */
-enum store_outcome user_store_list(struct user_store *store, uint64_t after, size_t limit, struct user *out,
-                                   size_t *count);
+/*
+ * Copies up to `limit` users with ids greater than `after` who pass `filter` (NULL: all do), ascending; their
+ * number goes to *count. *next_after is where to go on, 0 at the end. One call looks at no more than
+ * USER_LIST_LOOKS_MAX records, so that a narrow filter can give a short or empty page before the end.
+ */
+#define USER_LIST_LOOKS_MAX 10000
+enum store_outcome user_store_list(struct user_store *store, const struct user_filter *filter, uint64_t after,
+                                   size_t limit, struct user *out, size_t *count, uint64_t *next_after);
+
+/* The user of a session in force: STORE_NOT_FOUND if there is no such session of this user, if it has
+ * expired, or if the user is gone. The user may be inactive. */
+enum store_outcome user_store_find_by_session(struct user_store *store, const char *session_id,
+                                              uint64_t user_id, struct user *out);
+/* A session in force. */
+enum store_outcome user_store_find_session(struct user_store *store, const char *session_id,
+                                           struct session *out);
+/* Copies up to `limit` sessions in force of a user, oldest first. A user without any, or no user, has 0. */
+enum store_outcome user_store_list_sessions(struct user_store *store, uint64_t user_id, size_t limit,
+                                            struct session *out, size_t *count);
+/* STORE_OK: the user opened a session from this network, and it is among those remembered. */
+enum store_outcome user_store_knows_network(struct user_store *store, uint64_t user_id, const char *network);
+/* Copies what STORE_KEEP_BLOB kept. Its length goes to *length; STORE_FULL: that is more than `size`. */
+enum store_outcome user_store_read_blob(struct user_store *store, const char *name, void *buffer, size_t size,
+                                        size_t *length);
 
 /* Calls `each` once for every password method that any user's hash has, with the number of such users. */
 enum store_outcome user_store_methods(struct user_store *store,
