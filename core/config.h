@@ -20,6 +20,8 @@ enum config_user {
 };
 
 /* The values of CHOICE settings, in the order of their words. */
+enum config_signup { CONFIG_SIGNUP_OPEN, CONFIG_SIGNUP_ADMIN, CONFIG_SIGNUP_CLOSED };
+enum config_throttle { CONFIG_THROTTLE_ON, CONFIG_THROTTLE_OFF };
 enum admin_signup { ADMIN_SIGNUP_FIRST, ADMIN_SIGNUP_OPEN, ADMIN_SIGNUP_CLOSED };
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_JSON, CONFIG_LOG_TEXT };
