@@ -45,6 +45,7 @@ static void end_request(struct exchange *x)
     x->cell->x = NULL;
     x->cell = NULL;
     x->req = NULL;
+    x->segment = h2o_iovec_init(NULL, 0);
     if (x->connection != NULL)
         connection_request_ended(x->connection);
     x->connection = NULL;

@@ -26,7 +26,11 @@ struct exchange;
 struct connection;
 struct service;
 
-/* A row of a service's route table. GET answers HEAD too. */
+/*
+ * A row of a service's route table. GET answers HEAD too. A path may have one segment that varies:
+ * "/admin/users/{id}" stands for 1 to ROUTE_SEGMENT_MAX_BYTES bytes of A-Z a-z 0-9 _ - in that place.
+ */
+#define ROUTE_SEGMENT_MAX_BYTES 64
 struct route {
     const char *method;
     const char *path;
@@ -44,6 +48,7 @@ struct exchange {
     h2o_req_t *req; /* NULL: the client left, or has its answer */
     struct loop *loop;
     const struct route *route; /* NULL: no route has this path */
+    h2o_iovec_t segment; /* what stands for the route's {name}, while req is there; {NULL, 0}: no such */
     struct connection *connection;
     struct exchange_cell *cell;
     uint64_t arrived_us; /* monotonic */

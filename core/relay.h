@@ -34,7 +34,7 @@ struct relay_options {
     const char *service_key;       /* sent as X-Service-Key; "" or NULL: not sent */
 };
 
-/* Headers of an answer that the gateway passes on; empty where absent. */
+/* Headers of an answer that the gateway passes on; empty where absent, not printable or too long. */
 #define RELAY_HEADER_MAX_BYTES 255
 struct relay_answer {
     unsigned status;
@@ -43,6 +43,16 @@ struct relay_answer {
     char retry_after[RELAY_HEADER_MAX_BYTES + 1];
     char www_authenticate[RELAY_HEADER_MAX_BYTES + 1];
     char error_code[RELAY_HEADER_MAX_BYTES + 1];
+    char rate_limit[RELAY_HEADER_MAX_BYTES + 1];
+    char rate_limit_policy[RELAY_HEADER_MAX_BYTES + 1];
+};
+
+/* A further header that one call wants of its answer, taken like those. */
+#define RELAY_WANTED_MAX 4
+struct relay_wanted {
+    const char *name; /* "x-auth-user:", with the colon, any case; NULL: no more */
+    char *value;      /* the caller's, `size` bytes */
+    size_t size;
 };
 
 struct transfer; /* a reused easy handle: private */
@@ -53,13 +63,15 @@ struct call {
     /* The question. Texts and body are copied by call_start. */
     const char *base;   /* "http://host:port" */
     const char *method; /* "GET", "POST", ... */
-    const char *path;   /* a constant, or made of validated parts; never a client's own text */
+    const char *path;   /* a constant, or made of validated parts; never a client's own text. For the log */
+    const char *query;  /* "?..." in visible ASCII without '#', or NULL; not for the log */
     const char *body;   /* NULL: none; sent as application/json */
     size_t body_length;
     const char *content_type; /* of the body; NULL: application/json */
     const char *headers[8];   /* "name: value", checked for line ends by the caller; ends with NULL */
     bool fresh;          /* over a new connection: what creates or changes something must not be sent twice */
     uint64_t timeout_ms; /* 0: the relay's */
+    struct relay_wanted wanted[RELAY_WANTED_MAX];
     void (*on_reply)(struct call *call);
 
     /* The reply. */

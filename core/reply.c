@@ -18,6 +18,8 @@ struct answer {
     const char *error_code;
     const char *retry_after;
     const char *www_authenticate;
+    const char *rate_limit;
+    const char *rate_limit_policy;
     const char *allow;
     const char *location;
     size_t location_length;
@@ -55,6 +57,8 @@ static void add_headers(struct exchange *x, h2o_req_t *req, const struct answer 
     add_optional(req, "error-code", answer->error_code);
     add_optional(req, "retry-after", answer->retry_after);
     add_optional(req, "www-authenticate", answer->www_authenticate);
+    add_optional(req, "ratelimit", answer->rate_limit);
+    add_optional(req, "ratelimit-policy", answer->rate_limit_policy);
     add_optional(req, "allow", answer->allow);
     for (size_t i = 0; i < answer->header_count; i++)
         add_named(req, answer->headers[i].name, answer->headers[i].value, strlen(answer->headers[i].value));
@@ -157,17 +161,22 @@ static void send_error(struct exchange *x, struct answer *answer, const char *de
     buffer_close(&body);
 }
 
-static void send_fault(struct exchange *x, enum fault fault, struct answer *answer, const char *detail,
-                       size_t length)
+static void set_fault(struct answer *answer, const struct fault_row *row)
 {
-    const struct fault_row *row = fault_row(fault);
-
     answer->status = row->status;
     answer->error_code = row->name;
     if (row->status == 503)
         answer->retry_after = RETRY_AFTER_S;
     if (row->status == 401 && answer->www_authenticate == NULL)
         answer->www_authenticate = "Bearer";
+}
+
+static void send_fault(struct exchange *x, enum fault fault, struct answer *answer, const char *detail,
+                       size_t length)
+{
+    const struct fault_row *row = fault_row(fault);
+
+    set_fault(answer, row);
     if (detail != NULL) {
         send_error(x, answer, detail, length);
         return;
@@ -183,6 +192,14 @@ static void send_fault(struct exchange *x, enum fault fault, struct answer *answ
 void reply_fault(struct exchange *x, enum fault fault)
 {
     send_fault(x, fault, &(struct answer){0}, NULL, 0);
+}
+
+void reply_fault_bare(struct exchange *x, enum fault fault)
+{
+    struct answer answer = {.body = ""};
+
+    set_fault(&answer, fault_row(fault));
+    send_answer(x, &answer);
 }
 
 void reply_fault_detail(struct exchange *x, enum fault fault, const char *detail, size_t length)
@@ -203,6 +220,8 @@ void reply_passed_on(struct exchange *x, const struct passed_on *answer)
         .error_code = answer->error_code,
         .retry_after = answer->retry_after,
         .www_authenticate = answer->www_authenticate,
+        .rate_limit = answer->rate_limit,
+        .rate_limit_policy = answer->rate_limit_policy,
     };
     send_error(x, &copy, answer->detail, answer->detail_length);
 }

@@ -32,6 +32,9 @@ void reply_detail(struct exchange *x, unsigned status, const char *detail, size_
 /* A fault with its own sentence. BUSY and STORE_FULL carry Retry-After, the 401s WWW-Authenticate. */
 void reply_fault(struct exchange *x, enum fault fault);
 
+/* The same without a body, for what is all in its headers. */
+void reply_fault_bare(struct exchange *x, enum fault fault);
+
 /* A fault whose detail is made for the occasion; `detail` is JSON. */
 void reply_fault_detail(struct exchange *x, enum fault fault, const char *detail, size_t length);
 
@@ -47,6 +50,8 @@ struct passed_on {
     const char *error_code;
     const char *retry_after;
     const char *www_authenticate;
+    const char *rate_limit;
+    const char *rate_limit_policy;
 };
 void reply_passed_on(struct exchange *x, const struct passed_on *answer);
 

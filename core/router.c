@@ -1,5 +1,6 @@
 #include "core/router.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,20 @@ struct route_set {
     size_t count;
 };
 
+/* Bytes of the one segment of a path that may vary (exchange.h). */
+static bool is_segment(h2o_iovec_t text)
+{
+    if (text.len == 0 || text.len > ROUTE_SEGMENT_MAX_BYTES)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.base[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+              c == '-'))
+            return false;
+    }
+    return true;
+}
+
 static bool same(h2o_iovec_t text, const char *word)
 {
     return h2o_memis(text.base, text.len, word, strlen(word));
@@ -33,6 +48,25 @@ static bool method_matches(const struct route *route, h2o_iovec_t method)
     return same(method, route->method) || (strcmp(route->method, "GET") == 0 && same(method, "HEAD"));
 }
 
+/* Byte for byte, but for a "{name}" in the route's path; *segment is what stands there, or {NULL, 0}. */
+static bool path_matches(const struct route *route, h2o_iovec_t path, h2o_iovec_t *segment)
+{
+    const char *open = strchr(route->path, '{');
+    const char *close = open == NULL ? NULL : strchr(open, '}');
+
+    *segment = h2o_iovec_init(NULL, 0);
+    if (open == NULL)
+        return same(path, route->path);
+    assert(close != NULL && strchr(close, '{') == NULL);
+    const size_t before = (size_t)(open - route->path);
+    const size_t after = strlen(close + 1);
+    if (path.len <= before + after || memcmp(path.base, route->path, before) != 0 ||
+        memcmp(path.base + path.len - after, close + 1, after) != 0)
+        return false;
+    *segment = h2o_iovec_init(path.base + before, path.len - before - after);
+    return is_segment(*segment);
+}
+
 /* The next route with this path after `previous`, over the service's routes and the common ones. */
 static const struct route *next_with_path(const struct service *service, h2o_iovec_t path,
                                           const struct route *previous)
@@ -42,11 +76,12 @@ static const struct route *next_with_path(const struct service *service, h2o_iov
         {common_routes, common_route_count},
     };
     bool passed = previous == NULL;
+    h2o_iovec_t segment;
 
     for (size_t s = 0; s < sizeof sets / sizeof sets[0]; s++)
         for (size_t i = 0; i < sets[s].count; i++) {
             const struct route *route = &sets[s].routes[i];
-            if (passed && same(path, route->path))
+            if (passed && path_matches(route, path, &segment))
                 return route;
             passed = passed || route == previous;
         }
@@ -155,6 +190,8 @@ void router_enter(struct exchange *x)
         return;
     }
 
+    const bool matches = path_matches(x->route, path_of(x->req), &x->segment);
+    assert(matches);
     const uint64_t body_max =
         x->route->flags & ROUTE_LARGE_BODY ? LARGE_BODY_MAX_BYTES : x->loop->service->config->body_max;
     if (!key_is_right(x))
