@@ -336,6 +336,8 @@ static void set_headers(struct transfer *transfer, const struct call *call)
     if (call->body != NULL) {
         snprintf(line, sizeof line, "Content-Type: %s", type);
         add_header(transfer, line);
+    } else {
+        add_header(transfer, "Content-Type:"); /* or curl would call no body a form */
     }
     if (key != NULL && *key != '\0') {
         snprintf(line, sizeof line, "X-Service-Key: %s", key);

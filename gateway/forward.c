@@ -32,6 +32,34 @@ void forward_fill(struct forward *forward, const struct exchange *x)
     snprintf(forward->client_address, sizeof forward->client_address, "X-Client-Address: %s", peer);
 }
 
+void forward_agent(char line[sizeof "User-Agent: " + FORWARD_AGENT_MAX_BYTES], const struct exchange *x)
+{
+    size_t count;
+    const h2o_iovec_t agent = exchange_header(x, "user-agent", &count);
+
+    line[0] = '\0';
+    if (count != 1 || agent.len == 0 || agent.len > FORWARD_AGENT_MAX_BYTES)
+        return;
+    for (size_t i = 0; i < agent.len; i++)
+        if (agent.base[i] < ' ' || agent.base[i] > '~')
+            return;
+    snprintf(line, sizeof "User-Agent: " + FORWARD_AGENT_MAX_BYTES, "User-Agent: %.*s", (int)agent.len,
+             agent.base);
+}
+
+void forward_query(struct buffer *out, h2o_iovec_t query)
+{
+    if (query.len > 0)
+        buffer_add_char(out, '?');
+    for (size_t i = 0; i < query.len; i++) {
+        const char c = query.base[i];
+        if (c > ' ' && c <= '~' && c != '#')
+            buffer_add_char(out, c);
+        else
+            buffer_add_format(out, "%%%02X", (unsigned char)c);
+    }
+}
+
 static const char *outcome_word(enum relay_outcome outcome)
 {
     switch (outcome) {
@@ -56,11 +84,16 @@ static enum fault fault_of(enum relay_outcome outcome, const struct peer *peer)
     return outcome == RELAY_TIMED_OUT ? peer->timeout : peer->unavailable;
 }
 
-void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call)
+enum fault forward_fault(const struct exchange *x, const struct peer *peer, const struct call *call)
 {
     log_event(LOG_WARN, "relay_failed", LOG_STRING("request_id", x->id), LOG_STRING("path", call->path),
               LOG_STRING("outcome", outcome_word(call->outcome)), LOG_NUMBER("status", call->answer.status));
-    reply_fault(x, fault_of(call->outcome, peer));
+    return fault_of(call->outcome, peer);
+}
+
+void forward_reply_failed(struct exchange *x, const struct peer *peer, const struct call *call)
+{
+    reply_fault(x, forward_fault(x, peer, call));
 }
 
 static bool is_busy(const struct relay_answer *answer)
@@ -123,7 +156,9 @@ void forward_reply_refused(struct exchange *x, const struct call *call)
                                                .detail_length = form.detail.length,
                                                .error_code = answer->error_code,
                                                .retry_after = answer->retry_after,
-                                               .www_authenticate = answer->www_authenticate});
+                                               .www_authenticate = answer->www_authenticate,
+                                               .rate_limit = answer->rate_limit,
+                                               .rate_limit_policy = answer->rate_limit_policy});
     reading_close(reading);
     buffer_close(&faults);
 }

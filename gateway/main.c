@@ -10,7 +10,19 @@
 static const struct route routes[] = {
     {"POST", GATEWAY_PATH_SIGNUP, &account_size, account_signup_handle, ROUTE_TAKES_JSON},
     {"POST", GATEWAY_PATH_LOGIN, &account_size, account_login_handle, ROUTE_TAKES_JSON},
+    {"POST", GATEWAY_PATH_REFRESH, &account_size, account_refresh_handle, ROUTE_TAKES_JSON},
+    {"POST", GATEWAY_PATH_LOGOUT, &account_size, account_logout_handle, ROUTE_TAKES_JSON},
+    {"GET", GATEWAY_PATH_ME, &account_size, account_token_handle, 0},
+    {"PUT", GATEWAY_PATH_PASSWORD, &account_size, account_token_handle, ROUTE_TAKES_JSON},
+    {"GET", GATEWAY_PATH_SESSIONS, &account_size, account_token_handle, 0},
+    {"DELETE", GATEWAY_PATH_SESSION, &account_size, account_token_handle, 0},
+    {"GET", GATEWAY_PATH_ADMIN_USERS, &account_size, account_list_handle, 0},
+    {"GET", GATEWAY_PATH_ADMIN_USER, &account_size, account_token_handle, 0},
+    {"PATCH", GATEWAY_PATH_ADMIN_USER, &account_size, account_token_handle, ROUTE_TAKES_JSON},
+    {"DELETE", GATEWAY_PATH_ADMIN_USER, &account_size, account_token_handle, 0},
+    {"DELETE", GATEWAY_PATH_ADMIN_SESSIONS, &account_size, account_token_handle, 0},
     {"GET", GATEWAY_PATH_MESSAGE, &message_size, message_handle, 0},
+    {"GET", GATEWAY_PATH_VERIFY, &verify_size, verify_relay_handle, 0},
 };
 
 static const struct config_address *address(const struct config *config)

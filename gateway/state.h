@@ -36,10 +36,18 @@ static inline struct gateway *gateway_of(const struct service *service)
     return service->state;
 }
 
-/* account.c: POST /user/signup, POST /user/login. */
+/* account.c: what auth does with accounts and sessions, one handler for each manner of asking it. */
 extern const size_t account_size;
 void account_signup_handle(struct exchange *x);
 void account_login_handle(struct exchange *x);
+void account_refresh_handle(struct exchange *x);
+void account_logout_handle(struct exchange *x);
+void account_token_handle(struct exchange *x); /* for whoever has a token; auth says who may */
+void account_list_handle(struct exchange *x);  /* the same, with the query */
+
+/* verify.c: GET /auth/verify. */
+extern const size_t verify_size;
+void verify_relay_handle(struct exchange *x);
 
 /* message.c: GET /user/message. */
 extern const size_t message_size;

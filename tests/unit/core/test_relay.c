@@ -25,10 +25,13 @@
     "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
 #define VALUE255 HUNDRED HUNDRED "0123456789012345678901234567890123456789012345678901234"
 
+#define ODD_QUERY "?a=%00+%zz&b=/../x?\"<>\\^`{|}~!$'()*,:;@[]"
+
 static const char nul_in_a_header[] = OK_HEAD "Error-Code: A\0B\r\nContent-Length: 2\r\n\r\nok";
 
 static const struct upstream_line script[] = {
     {.path = "/ok", .answer = OK_HEAD "Content-Length: 2\r\n\r\nok"},
+    {.path = "/ok" ODD_QUERY, .answer = OK_HEAD "Content-Length: 2\r\n\r\nok"},
     {.path = "/until-close", .answer = OK_HEAD "\r\nall of it", .then = UPSTREAM_CLOSE},
     {.path = "/chunked",
      .answer = OK_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"},
@@ -36,7 +39,9 @@ static const struct upstream_line script[] = {
     {.path = "/refusal",
      .answer =
          "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\nWWW-Authenticate:   Bearer error=\"x\"  \r\n"
-         "ERROR-CODE:TOO_MANY_ATTEMPTS\r\nContent-Length: 13\r\n\r\n{\"detail\":\"\"}"},
+         "ERROR-CODE:TOO_MANY_ATTEMPTS\r\nRateLimit: \"logins\";r=0;t=7\r\n"
+         "ratelimit-policy: \"logins\";q=10;w=60\r\nX-Role: admin\r\nContent-Length: "
+         "13\r\n\r\n{\"detail\":\"\"}"},
     {.path = "/redirect", .answer = "HTTP/1.1 307 Moved\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n"},
     {.path = "/early-hints",
      .answer = "HTTP/1.1 103 Early Hints\r\nRetry-After: 99\r\nError-Code: EARLY\r\n\r\n" OK_HEAD
@@ -257,7 +262,7 @@ static void a_post_without_body_says_so(void **state)
 
 static void methods_do_not_stick_to_what_is_reused(void **state)
 {
-    static const char *const methods[] = {"POST", "GET", "PUT", "GET", "DELETE", "POST"};
+    static const char *const methods[] = {"POST", "GET", "PUT", "GET", "DELETE", "PATCH", "GET", "POST"};
 
     (void)state;
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
@@ -370,6 +375,8 @@ static void the_headers_that_are_passed_on_are_taken_trimmed(void **state)
     assert_string_equal(asked.call.answer.retry_after, "7");
     assert_string_equal(asked.call.answer.www_authenticate, "Bearer error=\"x\"");
     assert_string_equal(asked.call.answer.error_code, "TOO_MANY_ATTEMPTS");
+    assert_string_equal(asked.call.answer.rate_limit, "\"logins\";r=0;t=7");
+    assert_string_equal(asked.call.answer.rate_limit_policy, "\"logins\";q=10;w=60");
 }
 
 static void headers_of_an_answer_do_not_stick_to_the_next(void **state)
@@ -386,7 +393,49 @@ static void headers_of_an_answer_do_not_stick_to_the_next(void **state)
         assert_string_equal(asked.call.answer.retry_after, "");
         assert_string_equal(asked.call.answer.www_authenticate, "");
         assert_string_equal(asked.call.answer.error_code, "");
+        assert_string_equal(asked.call.answer.rate_limit, "");
+        assert_string_equal(asked.call.answer.rate_limit_policy, "");
     }
+}
+
+/* Whatever the caller left in its texts, afterwards they hold what this answer said. */
+static void what_one_call_wants_besides_is_taken_too(void **state)
+{
+    static const char *const paths[] = {"/refusal", "/ok", "/closes"};
+    static const char *const wanted[] = {"admin", "", ""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char role[] = "admin";
+        char no_room[] = "admi";
+        struct asked asked = asking("GET", paths[i], NULL);
+        asked.call.wanted[0] = (struct relay_wanted){"x-role:", role, sizeof role};
+        asked.call.wanted[1] = (struct relay_wanted){"x-role:", no_room, sizeof no_room};
+        start(&asked);
+        turn_until_replied(&asked);
+        assert_string_equal(role, wanted[i]);
+        assert_string_equal(no_room, "");
+    }
+}
+
+/* curl cuts and encodes nothing of it. */
+static void a_query_follows_the_path_as_it_is(void **state)
+{
+    struct asked asked = asking("GET", "/ok", NULL);
+
+    (void)state;
+    asked.call.query = ODD_QUERY;
+    start(&asked);
+    turn_until_replied(&asked);
+    assert_last_says("GET /ok" ODD_QUERY " HTTP/1.1\r\n");
+}
+
+static void a_method_without_body_says_so(void **state)
+{
+    (void)state;
+    ask("DELETE", "/ok", NULL);
+    assert_memory_equal(last_request()->text, "DELETE /ok HTTP/1.1\r\n", 21);
+    assert_null(strcasestr(last_request()->text, "content-type"));
 }
 
 static void a_redirect_is_not_followed(void **state)
@@ -849,6 +898,8 @@ int main(void)
         RELAY_TEST(a_post_carries_its_body_as_json_and_its_headers),
         RELAY_TEST(a_content_type_of_its_own_is_sent),
         RELAY_TEST(a_post_without_body_says_so),
+        RELAY_TEST(a_method_without_body_says_so),
+        RELAY_TEST(a_query_follows_the_path_as_it_is),
         RELAY_TEST(methods_do_not_stick_to_what_is_reused),
         RELAY_TEST(the_question_is_copied),
         RELAY_TEST(a_large_body_is_sent_whole_without_asking_first),
@@ -857,6 +908,7 @@ int main(void)
         RELAY_TEST(every_way_to_end_a_body_is_understood),
         RELAY_TEST(the_headers_that_are_passed_on_are_taken_trimmed),
         RELAY_TEST(headers_of_an_answer_do_not_stick_to_the_next),
+        RELAY_TEST(what_one_call_wants_besides_is_taken_too),
         RELAY_TEST(a_redirect_is_not_followed),
         RELAY_TEST(what_comes_before_the_answer_is_not_the_answer),
         RELAY_TEST(header_values_that_could_not_be_sent_on_are_not_taken),

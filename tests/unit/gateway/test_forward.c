@@ -17,10 +17,16 @@
 /* The request: its headers that matter, and where it comes from. */
 static const char *sent_header; /* NULL: neither */
 static const char *peer_address;
+static const char *agent; /* NULL: no User-Agent */
+static size_t agent_count;
 
 h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count)
 {
     (void)x;
+    if (strcmp(name, "user-agent") == 0) {
+        *count = agent == NULL ? 0 : agent_count;
+        return h2o_iovec_init(agent, agent == NULL ? 0 : strlen(agent));
+    }
     *count = sent_header != NULL && strcmp(name, sent_header) == 0 ? 1 : 0;
     return h2o_iovec_init("1.2.3.4", *count > 0 ? 7 : 0);
 }
@@ -40,6 +46,8 @@ static struct {
     char error_code[64];
     char retry_after[64];
     char www_authenticate[64];
+    char rate_limit[64];
+    char rate_limit_policy[64];
 } reply;
 
 void reply_fault(struct exchange *x, enum fault fault)
@@ -59,6 +67,8 @@ void reply_passed_on(struct exchange *x, const struct passed_on *answer)
     snprintf(reply.error_code, sizeof reply.error_code, "%s", answer->error_code);
     snprintf(reply.retry_after, sizeof reply.retry_after, "%s", answer->retry_after);
     snprintf(reply.www_authenticate, sizeof reply.www_authenticate, "%s", answer->www_authenticate);
+    snprintf(reply.rate_limit, sizeof reply.rate_limit, "%s", answer->rate_limit);
+    snprintf(reply.rate_limit_policy, sizeof reply.rate_limit_policy, "%s", answer->rate_limit_policy);
 }
 
 static unsigned lines;
@@ -142,6 +152,60 @@ static void behind_a_proxy_the_address_is_unknown(void **state)
     }
 }
 
+static void assert_agent(const char *sent, size_t count, const char *line)
+{
+    char written[sizeof "User-Agent: " + FORWARD_AGENT_MAX_BYTES];
+
+    agent = sent;
+    agent_count = count;
+    memset(written, '#', sizeof written);
+    forward_agent(written, &x);
+    assert_string_equal(written, line);
+}
+
+static void the_agent_is_told_if_it_can_be(void **state)
+{
+    char longest[FORWARD_AGENT_MAX_BYTES + 2];
+    char line[sizeof "User-Agent: " + FORWARD_AGENT_MAX_BYTES];
+
+    (void)state;
+    assert_agent("curl/7.88 (x; ~)", 1, "User-Agent: curl/7.88 (x; ~)");
+    assert_agent(NULL, 0, "");
+    assert_agent("", 1, "");
+    assert_agent("a", 2, "");
+    assert_agent("a\tb", 1, "");
+    assert_agent("a\r\nX: b", 1, "");
+    assert_agent("b\xc3\xa4", 1, "");
+    assert_agent("a\x7f", 1, "");
+    memset(longest, 'a', sizeof longest);
+    longest[FORWARD_AGENT_MAX_BYTES + 1] = '\0';
+    assert_agent(longest, 1, "");
+    longest[FORWARD_AGENT_MAX_BYTES] = '\0';
+    strcpy(line, "User-Agent: ");
+    strcat(line, longest);
+    assert_agent(longest, 1, line);
+}
+
+static void assert_query(const char *query, size_t length, const char *written)
+{
+    struct buffer out;
+
+    buffer_open(&out);
+    forward_query(&out, h2o_iovec_init(query, length));
+    assert_string_equal(out.at, written);
+    buffer_close(&out);
+}
+
+static void a_query_is_carried_on_and_means_the_same(void **state)
+{
+    static const char odd[] = "a=#\xc3\xa4 \t\r\n\0\x7f";
+
+    (void)state;
+    assert_query(NULL, 0, "");
+    assert_query("a=b+c%20%zz&d", 13, "?a=b+c%20%zz&d");
+    assert_query(odd, sizeof odd - 1, "?a=%23%C3%A4%20%09%0D%0A%00%7F");
+}
+
 static void a_service_that_fails_is_502_and_one_that_is_slow_504(void **state)
 {
     static const struct {
@@ -179,6 +243,8 @@ static void what_auth_refuses_is_passed_on(void **state)
         strcpy(call.answer.error_code, "A_CODE");
         strcpy(call.answer.retry_after, "7");
         strcpy(call.answer.www_authenticate, "Bearer");
+        strcpy(call.answer.rate_limit, "\"a\";r=0;t=7");
+        strcpy(call.answer.rate_limit_policy, "\"a\";q=9");
         refuse(&call);
         assert_int_equal(reply.fault, FAULT_COUNT);
         assert_int_equal(reply.status, statuses[i]);
@@ -186,6 +252,8 @@ static void what_auth_refuses_is_passed_on(void **state)
         assert_string_equal(reply.error_code, "A_CODE");
         assert_string_equal(reply.retry_after, "7");
         assert_string_equal(reply.www_authenticate, "Bearer");
+        assert_string_equal(reply.rate_limit, "\"a\";r=0;t=7");
+        assert_string_equal(reply.rate_limit_policy, "\"a\";q=9");
         assert_int_equal(lines, 0);
     }
 }
@@ -250,6 +318,8 @@ int main(void)
         FORWARD_TEST(who_asks_and_for_whom_is_carried_on),
         FORWARD_TEST(the_longest_id_and_address_fit),
         FORWARD_TEST(behind_a_proxy_the_address_is_unknown),
+        FORWARD_TEST(the_agent_is_told_if_it_can_be),
+        FORWARD_TEST(a_query_is_carried_on_and_means_the_same),
         FORWARD_TEST(a_service_that_fails_is_502_and_one_that_is_slow_504),
         FORWARD_TEST(what_auth_refuses_is_passed_on),
         FORWARD_TEST(a_list_of_faults_is_passed_on_as_it_is),
