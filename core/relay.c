@@ -5,13 +5,13 @@
 #include <h2o.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "core/buffer.h"
 #include "core/loop.h"
 #include "core/memory.h"
+#include "core/relay_head.h"
 
 #define EVENTS_PER_WAIT 64
 #define MAX_AGE_MIN_S   1
@@ -54,67 +54,17 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-/* Copies a header's value if it is short and printable: it may be sent on, so it must not carry anything
- * else. */
-static void take_value(char *out, size_t size, const char *value, size_t length)
-{
-    while (length > 0 && (*value == ' ' || *value == '\t'))
-        value++, length--;
-    while (length > 0 && (value[length - 1] == '\r' || value[length - 1] == '\n' || value[length - 1] == ' '))
-        length--;
-    if (length >= size)
-        return;
-    for (size_t i = 0; i < length; i++)
-        if (value[i] < ' ' || value[i] > '~')
-            return;
-    memcpy(out, value, length);
-    out[length] = '\0';
-}
-
-static void forget_headers(struct call *call)
-{
-    struct relay_answer *answer = &call->answer;
-
-    answer->retry_after[0] = answer->www_authenticate[0] = answer->error_code[0] = '\0';
-    answer->rate_limit[0] = answer->rate_limit_policy[0] = '\0';
-    for (size_t i = 0; i < RELAY_WANTED_MAX && call->wanted[i].name != NULL; i++) {
-        assert(call->wanted[i].size > 0);
-        call->wanted[i].value[0] = '\0';
-    }
-}
-
-/* Takes the line's value if it is one of these headers. */
-static void take_wanted(const struct relay_wanted *wanted, size_t count, const char *line, size_t length)
-{
-    for (size_t i = 0; i < count && wanted[i].name != NULL; i++) {
-        const size_t name_length = strlen(wanted[i].name);
-        if (length > name_length && strncasecmp(line, wanted[i].name, name_length) == 0)
-            take_value(wanted[i].value, wanted[i].size, line + name_length, length - name_length);
-    }
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
-    struct call *call = transfer->call;
-    struct relay_answer *answer = &call->answer;
-    const struct relay_wanted wanted[] = {
-        {"retry-after:", answer->retry_after, sizeof answer->retry_after},
-        {"www-authenticate:", answer->www_authenticate, sizeof answer->www_authenticate},
-        {"error-code:", answer->error_code, sizeof answer->error_code},
-        {"ratelimit:", answer->rate_limit, sizeof answer->rate_limit},
-        {"ratelimit-policy:", answer->rate_limit_policy, sizeof answer->rate_limit_policy},
-    };
     const size_t length = size * count;
 
     if (length > 0 && (*line == '\r' || *line == '\n'))
         transfer->head_is_whole = true;
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        forget_headers(call), transfer->head_is_whole = false; /* what came before was a 1xx */
-    if (!transfer->head_is_whole) {
-        take_wanted(wanted, sizeof wanted / sizeof wanted[0], line, length);
-        take_wanted(call->wanted, RELAY_WANTED_MAX, line, length);
-    }
+        relay_head_forget(transfer->call), transfer->head_is_whole = false; /* what came before was a 1xx */
+    if (!transfer->head_is_whole)
+        relay_head_take(transfer->call, line, length);
     return length;
 }
 
@@ -396,7 +346,7 @@ bool call_start(struct relay *relay, struct call *call)
     transfer->too_large = false;
     transfer->head_is_whole = false;
     call->transfer = transfer;
-    forget_headers(call);
+    relay_head_forget(call);
     set_url(transfer, call);
     set_method(transfer, call);
     set_headers(transfer, call);
