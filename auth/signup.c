@@ -290,6 +290,8 @@ static void signup_committed(struct task *task)
     case STORE_NOT_FOUND:
     case STORE_LAST_ADMIN:
     case STORE_CONFLICT:
+    case STORE_REPLAYED:
+    case STORE_REUSED:
     case STORE_FAILED:
         reply_fault(x, FAULT_INTERNAL);
         break;

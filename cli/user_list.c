@@ -44,6 +44,7 @@ int user_list_run(const struct arguments *arguments)
 {
     uint64_t after = 0;
     uint64_t limit = LIST_LIMIT_DEFAULT;
+    uint64_t next_after = 0;
     size_t count = 0;
     struct desk desk;
 
@@ -52,15 +53,15 @@ int user_list_run(const struct arguments *arguments)
         return EXIT_USAGE;
     if (!desk_open(&desk, arguments->command, false))
         return EXIT_FAILURE;
-    /* One more than is shown tells whether there are more. */
-    struct user *users = memory_zeroed((limit + 1) * sizeof *users);
-    const enum store_outcome outcome = user_store_list(desk.store, after, limit + 1, users, &count);
+    struct user *users = memory_zeroed(limit * sizeof *users);
+    const enum store_outcome outcome =
+        user_store_list(desk.store, NULL, after, limit, users, &count, &next_after);
     int code = EXIT_SUCCESS;
     if (outcome == STORE_OK)
-        print_users(arguments, users, count > limit ? limit : count, count > limit);
+        print_users(arguments, users, count, next_after != 0);
     else
         code = command_fail(arguments->command, "%s", store_outcome_sentence(outcome));
-    password_wipe(users, (limit + 1) * sizeof *users);
+    password_wipe(users, limit * sizeof *users);
     free(users);
     desk_close(&desk);
     return code;

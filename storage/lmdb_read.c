@@ -10,6 +10,7 @@
 #include "storage/lmdb_meta.h"
 #include "storage/lmdb_record.h"
 #include "storage/lmdb_store.h"
+#include "storage/user_rules.h"
 
 struct lmdb_reader {
     struct lmdb_store *store;
@@ -84,7 +85,7 @@ static int reader_enter(struct lmdb_store *store, struct lmdb_reader **out)
     return 0;
 }
 
-static int read_begin(struct lmdb_store *store, MDB_txn **txn)
+int lmdb_read_begin(struct lmdb_store *store, MDB_txn **txn)
 {
     struct lmdb_reader *reader = pthread_getspecific(store->reader_key);
     int code = reader == NULL ? reader_enter(store, &reader) : mdb_txn_renew(reader->txn);
@@ -95,8 +96,7 @@ static int read_begin(struct lmdb_store *store, MDB_txn **txn)
     return 0;
 }
 
-/* The end of every read: a code of LMDB or ours becomes an outcome. */
-static enum store_outcome read_end(struct lmdb_store *store, MDB_txn *txn, int code)
+enum store_outcome lmdb_read_end(struct lmdb_store *store, MDB_txn *txn, int code)
 {
     if (txn != NULL)
         mdb_txn_reset(txn);
@@ -135,10 +135,10 @@ enum store_outcome lmdb_find_by_id(struct user_store *base, uint64_t id, struct 
 {
     struct lmdb_store *store = (struct lmdb_store *)base;
     MDB_txn *txn = NULL;
-    int code = read_begin(store, &txn);
+    int code = lmdb_read_begin(store, &txn);
     if (code == 0)
         code = lmdb_user_get(store, txn, id, out);
-    return read_end(store, txn, code);
+    return lmdb_read_end(store, txn, code);
 }
 
 static int get_by_text(const struct lmdb_store *store, MDB_txn *txn, enum user_text which,
@@ -161,55 +161,55 @@ enum store_outcome lmdb_find_by_text(struct user_store *base, enum user_text whi
 {
     struct lmdb_store *store = (struct lmdb_store *)base;
     MDB_txn *txn = NULL;
-    int code = read_begin(store, &txn);
+    int code = lmdb_read_begin(store, &txn);
     if (code == 0)
         code = get_by_text(store, txn, which, text, out);
-    return read_end(store, txn, code);
+    return lmdb_read_end(store, txn, code);
 }
 
-/* Reads up to `limit` users from the cursor's first key >= `from`. */
-static int walk_users(MDB_cursor *cursor, uint64_t from, size_t limit, struct user *out, size_t *count)
+/* Fills the page from the cursor's first key behind page->after. */
+static int walk_users(MDB_cursor *cursor, struct user_page *page, struct user *users)
 {
     unsigned char bytes[8];
-    number_encode(from, bytes);
+    number_encode(page->after + 1, bytes);
     MDB_val key = {sizeof(bytes), bytes};
     MDB_val value;
+    uint64_t last = page->after;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    size_t n = 0;
-    while (code == 0 && n < limit) {
+    for (size_t looks = 0; code == 0 && page->count < page->limit && looks < USER_LIST_LOOKS_MAX; looks++) {
+        struct user *user = &users[page->count];
         if (key.mv_size != 8)
             return LMDB_DAMAGED;
-        code = decode(&value, number_decode(key.mv_data), &out[n]);
+        last = number_decode(key.mv_data);
+        code = decode(&value, last, user);
         if (code != 0)
             return code;
-        n++;
+        page->count += user_passes(user, page->filter) ? 1 : 0;
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
-    *count = n;
+    page->next_after = code == 0 ? last : 0;
     return code == MDB_NOTFOUND ? 0 : code;
 }
 
-enum store_outcome lmdb_list(struct user_store *base, uint64_t after, size_t limit, struct user *out,
-                             size_t *count)
+enum store_outcome lmdb_list(struct user_store *base, struct user_page *page)
 {
     struct lmdb_store *store = (struct lmdb_store *)base;
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
-    if (after == UINT64_MAX || limit == 0)
-        return STORE_OK;
-    struct user *users = store_allocate(limit, sizeof(*users)); /* so that a failure leaves `out` as it is */
-    int code = read_begin(store, &txn);
+    /* So that a failure leaves page->out as it is. */
+    struct user *users = store_allocate(page->limit, sizeof(*users));
+    int code = lmdb_read_begin(store, &txn);
     if (code == 0)
         code = mdb_cursor_open(txn, store->databases[LMDB_USERS], &cursor);
     if (code == 0)
-        code = walk_users(cursor, after + 1, limit, users, count);
+        code = walk_users(cursor, page, users);
     if (cursor != NULL)
         mdb_cursor_close(cursor);
-    if (code == 0 && *count > 0)
-        memcpy(out, users, *count * sizeof(*users));
-    explicit_bzero(users, limit * sizeof(*users));
+    if (code == 0 && page->count > 0)
+        memcpy(page->out, users, page->count * sizeof(*users));
+    explicit_bzero(users, page->limit * sizeof(*users));
     free(users);
-    return read_end(store, txn, code);
+    return lmdb_read_end(store, txn, code);
 }
 
 static int walk_methods(MDB_cursor *cursor, struct method_list *list)
@@ -235,21 +235,24 @@ enum store_outcome lmdb_methods(struct user_store *base, struct method_list *lis
     struct lmdb_store *store = (struct lmdb_store *)base;
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
-    int code = read_begin(store, &txn);
+    int code = lmdb_read_begin(store, &txn);
     if (code == 0)
         code = mdb_cursor_open(txn, store->databases[LMDB_META], &cursor);
     if (code == 0)
         code = walk_methods(cursor, list);
     if (cursor != NULL)
         mdb_cursor_close(cursor);
-    return read_end(store, txn, code);
+    return lmdb_read_end(store, txn, code);
 }
 
 static int read_status(const struct lmdb_store *store, MDB_txn *txn, struct store_status *status)
 {
     MDB_stat users;
+    MDB_stat sessions;
     uint64_t pages = 0;
     int code = mdb_stat(txn, store->databases[LMDB_USERS], &users);
+    if (code == 0)
+        code = mdb_stat(txn, store->databases[LMDB_SESSIONS], &sessions);
     if (code == 0)
         code = lmdb_meta_get(store, txn, META_ACTIVE_ADMINS, &status->active_admin_count);
     if (code == 0)
@@ -259,6 +262,7 @@ static int read_status(const struct lmdb_store *store, MDB_txn *txn, struct stor
     if (code != 0)
         return code;
     status->user_count = users.ms_entries;
+    status->session_count = sessions.ms_entries;
     status->used_fraction = (double)pages / (double)store->pages_max;
     status->healthy = atomic_load(&store->healthy);
     return 0;
@@ -269,10 +273,10 @@ enum store_outcome lmdb_status(struct user_store *base, struct store_status *out
     struct lmdb_store *store = (struct lmdb_store *)base;
     struct store_status status = {0};
     MDB_txn *txn = NULL;
-    int code = read_begin(store, &txn);
+    int code = lmdb_read_begin(store, &txn);
     if (code == 0)
         code = read_status(store, txn, &status);
     if (code == 0)
         *out = status;
-    return read_end(store, txn, code);
+    return lmdb_read_end(store, txn, code);
 }

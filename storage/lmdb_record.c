@@ -19,7 +19,7 @@ uint64_t number_decode(const unsigned char bytes[8])
     return number;
 }
 
-static unsigned char *put_text(unsigned char *at, const char *text, size_t max_bytes)
+unsigned char *record_put_text(unsigned char *at, const char *text, size_t max_bytes)
 {
     size_t length = strlen(text);
     assert(length <= max_bytes && max_bytes <= UINT16_MAX);
@@ -38,23 +38,16 @@ size_t record_encode(const struct user *user, unsigned char out[RECORD_MAX_BYTES
     number_encode((uint64_t)user->updated_at_us, out + 10);
     number_encode((uint64_t)user->deactivated_at_us, out + 18);
     unsigned char *at = out + RECORD_FIXED_BYTES;
-    at = put_text(at, user->username, USER_NAME_MAX_BYTES);
-    at = put_text(at, user->email, USER_EMAIL_MAX_BYTES);
-    at = put_text(at, user->password_hash, USER_HASH_MAX_BYTES);
-    at = put_text(at, user->password_method, USER_METHOD_MAX_BYTES);
+    at = record_put_text(at, user->username, USER_NAME_MAX_BYTES);
+    at = record_put_text(at, user->email, USER_EMAIL_MAX_BYTES);
+    at = record_put_text(at, user->password_hash, USER_HASH_MAX_BYTES);
+    at = record_put_text(at, user->password_method, USER_METHOD_MAX_BYTES);
     size_t length = (size_t)(at - out);
     assert(length <= RECORD_MAX_BYTES);
     return length;
 }
 
-/* Bytes within a record. */
-struct span {
-    const unsigned char *at;
-    size_t length;
-};
-
-/* Takes the next text off the rest. False: it is not whole, too long, or holds a NUL. */
-static bool take_text(struct span *rest, struct span *text, size_t max_bytes)
+bool record_take_text(struct span *rest, struct span *text, size_t max_bytes)
 {
     if (rest->length < 2)
         return false;
@@ -67,7 +60,7 @@ static bool take_text(struct span *rest, struct span *text, size_t max_bytes)
     return memchr(text->at, '\0', text->length) == NULL;
 }
 
-static void copy_text(char *out, const struct span *text)
+void record_copy_text(char *out, const struct span *text)
 {
     memcpy(out, text->at, text->length);
     out[text->length] = '\0';
@@ -87,9 +80,10 @@ enum record_outcome record_decode(const unsigned char *bytes, size_t length, uin
     struct span email;
     struct span hash;
     struct span method;
-    if (!take_text(&rest, &username, USER_NAME_MAX_BYTES) ||
-        !take_text(&rest, &email, USER_EMAIL_MAX_BYTES) || !take_text(&rest, &hash, USER_HASH_MAX_BYTES) ||
-        !take_text(&rest, &method, USER_METHOD_MAX_BYTES))
+    if (!record_take_text(&rest, &username, USER_NAME_MAX_BYTES) ||
+        !record_take_text(&rest, &email, USER_EMAIL_MAX_BYTES) ||
+        !record_take_text(&rest, &hash, USER_HASH_MAX_BYTES) ||
+        !record_take_text(&rest, &method, USER_METHOD_MAX_BYTES))
         return RECORD_DAMAGED;
     if (rest.length != 0 || username.length == 0 || email.length == 0)
         return RECORD_DAMAGED;
@@ -99,9 +93,9 @@ enum record_outcome record_decode(const unsigned char *bytes, size_t length, uin
     out->created_at_us = (int64_t)number_decode(bytes + 2);
     out->updated_at_us = (int64_t)number_decode(bytes + 10);
     out->deactivated_at_us = (int64_t)number_decode(bytes + 18);
-    copy_text(out->username, &username);
-    copy_text(out->email, &email);
-    copy_text(out->password_hash, &hash);
-    copy_text(out->password_method, &method);
+    record_copy_text(out->username, &username);
+    record_copy_text(out->email, &email);
+    record_copy_text(out->password_hash, &hash);
+    record_copy_text(out->password_method, &method);
     return RECORD_OK;
 }

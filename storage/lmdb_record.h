@@ -37,6 +37,18 @@ size_t record_encode(const struct user *user, unsigned char out[RECORD_MAX_BYTES
 /* Every length is checked against `length`; `out` is untouched unless RECORD_OK is returned. */
 enum record_outcome record_decode(const unsigned char *bytes, size_t length, uint64_t id, struct user *out);
 
+/* Bytes within a record. */
+struct span {
+    const unsigned char *at;
+    size_t length;
+};
+
+/* A text, as two bytes of length and its bytes; returns the place behind it. */
+unsigned char *record_put_text(unsigned char *at, const char *text, size_t max_bytes);
+/* Takes the next text off the rest. False: it is not whole, too long, or holds a NUL. */
+bool record_take_text(struct span *rest, struct span *text, size_t max_bytes);
+void record_copy_text(char *out, const struct span *text);
+
 /* Eight bytes, big-endian, so that keys are in the order of their numbers. */
 void number_encode(uint64_t number, unsigned char out[8]);
 uint64_t number_decode(const unsigned char bytes[8]);

@@ -13,12 +13,18 @@
 #include "storage/lmdb_fault.h"
 #include "storage/lmdb_meta.h"
 #include "storage/lmdb_record.h"
+#include "storage/lmdb_session.h"
 
 static const char *const database_names[LMDB_DATABASE_COUNT] = {
     [LMDB_META] = "meta",
     [LMDB_USERS] = "users",
     [LMDB_USERNAMES] = "usernames",
     [LMDB_EMAILS] = "emails",
+    [LMDB_SESSIONS] = "sessions",
+    [LMDB_USER_SESSIONS] = "user_sessions",
+    [LMDB_SESSION_ENDS] = "session_ends",
+    [LMDB_USER_NETWORKS] = "user_networks",
+    [LMDB_BLOBS] = "blobs",
 };
 
 /* The high-water mark: a twentieth of the map, and in a small map what a deletion may need. */
@@ -92,8 +98,9 @@ static int measure_file(struct lmdb_store *store)
     return restore_length(store, (info.me_last_pgno + 1) * stat.ms_psize);
 }
 
-/* Whose format it is, before anything else of it is looked at. `*is_new`: there is nothing in it yet. */
-static int check_format(struct lmdb_store *store, MDB_txn *txn, bool *is_new)
+/* Whose format it is, before anything else of it is looked at. `*format` is 0 if there is nothing in it yet.
+ */
+static int check_format(struct lmdb_store *store, MDB_txn *txn, uint64_t *format)
 {
     MDB_dbi names;
     MDB_stat stat;
@@ -102,30 +109,32 @@ static int check_format(struct lmdb_store *store, MDB_txn *txn, bool *is_new)
         code = mdb_stat(txn, names, &stat);
     if (code != 0)
         return code;
-    *is_new = stat.ms_entries == 0;
-    if (*is_new)
+    *format = 0;
+    if (stat.ms_entries == 0)
         return 0;
-    uint64_t format = 0;
     code = mdb_dbi_open(txn, database_names[LMDB_META], 0, &store->databases[LMDB_META]);
     if (code == 0)
-        code = lmdb_meta_get(store, txn, META_FORMAT, &format);
+        code = lmdb_meta_get(store, txn, META_FORMAT, format);
     if (code != 0)
         return code == MDB_NOTFOUND ? LMDB_DAMAGED : code;
-    if (format > STORE_FORMAT)
+    if (*format > STORE_FORMAT)
         return LMDB_NEWER;
-    return format == STORE_FORMAT ? 0 : LMDB_DAMAGED;
+    return *format > 0 ? 0 : LMDB_DAMAGED;
 }
 
 static int open_databases(struct lmdb_store *store, MDB_txn *txn)
 {
-    bool is_new = false;
+    uint64_t format = 0;
     int code = measure_file(store);
     if (code == 0)
-        code = check_format(store, txn, &is_new);
+        code = check_format(store, txn, &format);
     for (int i = 0; code == 0 && i < LMDB_DATABASE_COUNT; i++)
         code = mdb_dbi_open(txn, database_names[i], MDB_CREATE, &store->databases[i]);
-    if (code == 0 && is_new)
+    if (code == 0 && format == 0)
         code = write_first_meta(store, txn);
+    /* Format 2 only adds databases to format 1, and they have just been made. */
+    if (code == 0 && format > 0 && format < STORE_FORMAT)
+        code = lmdb_meta_put(store, txn, META_FORMAT, STORE_FORMAT);
     return code;
 }
 
@@ -230,6 +239,11 @@ const struct user_store_ops lmdb_store_ops = {
     .find_by_text = lmdb_find_by_text,
     .list = lmdb_list,
     .methods = lmdb_methods,
+    .find_by_session = lmdb_find_by_session,
+    .find_session = lmdb_find_session,
+    .list_sessions = lmdb_list_sessions,
+    .knows_network = lmdb_knows_network,
+    .read_blob = lmdb_read_blob,
     .status = lmdb_status,
     .write = lmdb_write,
 };

@@ -1,5 +1,5 @@
 /*
- * lmdb_store.h - private to storage/: the store on LMDB, in parts.
+ * lmdb_store.h - private to storage/: the store on LMDB, in parts. lmdb_session.h declares those of sessions.
  *
  *   lmdb_store.c   open, close          lmdb_write.c   one write, inside a transaction
  *   lmdb_folder.c  whose folder it is   lmdb_writer.c  the queue, the writer thread, group commit
@@ -12,6 +12,14 @@
  *              "method:LABEL" -> number of users whose hash has this method
  *   users      id, 8 bytes big-endian -> record (lmdb_record.h)
  *   usernames  username in lower-case ASCII -> id      emails  likewise
+ *
+ * and since format 2, which a store of format 1 becomes when it is opened:
+ *
+ *   sessions       id, 22 characters -> record (lmdb_session_record.h)
+ *   user_sessions  user id, time of login, session id -> nothing: a user's sessions, oldest first
+ *   session_ends   time of the end, session id -> user id, time of login: what is to be swept
+ *   user_networks  user id, network as text -> when a session was opened from there last
+ *   blobs          name, NUL, number of the piece -> piece
  *
  * Another process may have the store open too (an operator's tool): no number is kept from one transaction to
  * the next. A new database takes a line in enum lmdb_database and its name in lmdb_store.c: it is made at
@@ -29,20 +37,44 @@
 struct MDB_env;
 struct MDB_txn;
 
-#define STORE_FORMAT         1
-#define LMDB_DATABASES_MAX   16  /* room for later versions' */
-#define LMDB_READERS_MAX     512 /* threads that read, in all processes */
-#define LMDB_READER_CHECK_MS 60000
-#define LMDB_PROBE_MS        1000 /* how often an unhealthy store tries a commit of its own */
-#define LMDB_FILE_DATA       "data.mdb"
-#define LMDB_FILE_LOCK       "lock.mdb"
+#define STORE_FORMAT               2
+#define LMDB_DATABASES_MAX         16  /* room for later versions' */
+#define LMDB_READERS_MAX           512 /* threads that read, in all processes */
+#define LMDB_READER_CHECK_MS       60000
+#define LMDB_SWEEP_MS              60000
+#define LMDB_SWEEP_MAX             512 /* sessions in one transaction */
+#define LMDB_SWEEP_MAX_IN_FULL_MAP 8
+#define LMDB_PROBE_MS              1000 /* how often an unhealthy store tries a commit of its own */
+#define LMDB_FILE_DATA             "data.mdb"
+#define LMDB_FILE_LOCK             "lock.mdb"
 
-enum lmdb_database { LMDB_META, LMDB_USERS, LMDB_USERNAMES, LMDB_EMAILS, LMDB_DATABASE_COUNT };
+enum lmdb_database {
+    LMDB_META,
+    LMDB_USERS,
+    LMDB_USERNAMES,
+    LMDB_EMAILS,
+    LMDB_SESSIONS,
+    LMDB_USER_SESSIONS,
+    LMDB_SESSION_ENDS,
+    LMDB_USER_NETWORKS,
+    LMDB_BLOBS,
+    LMDB_DATABASE_COUNT
+};
 
 _Static_assert((int)LMDB_DATABASE_COUNT <= LMDB_DATABASES_MAX, "raise LMDB_DATABASES_MAX");
 
 /* Codes of ours among LMDB's (below -30000) and errno's (above 0). */
 enum { LMDB_DAMAGED = -1, LMDB_NEWER = -2 };
+
+/* What a write came to, while its transaction may still be lost. */
+enum { RESULT_USER = 1, RESULT_SESSION = 2, RESULT_CHANGES = 4 };
+struct lmdb_result {
+    enum store_outcome outcome;
+    unsigned has; /* user, session: to be handed over; changes: the transaction has to be committed */
+    struct user user;
+    struct session session;
+    uint64_t ended_count;
+};
 
 /* Which folder a store is in, whatever its path's spelling. */
 struct lmdb_place {
@@ -75,8 +107,11 @@ struct lmdb_store {
 
     size_t queue_max;
     size_t batch_max;
-    struct user *results; /* of one batch, the writer's own */
+    struct lmdb_result *results; /* of one batch, the writer's own, as are those below */
     uint64_t reader_check_due_ms;
+    uint64_t sweep_due_ms; /* at the next commit, or when the writer has nothing to do */
+    size_t sweep_max;
+    bool sweep_is_behind;
 };
 
 /* lmdb_store.c: tells on_problem "The user store failed while DOING: WHY." */
@@ -91,22 +126,23 @@ void lmdb_folder_release(struct lmdb_place *place);
 /* lmdb_read.c */
 int lmdb_readers_open(struct lmdb_store *store);
 void lmdb_readers_close(struct lmdb_store *store); /* threads that have read may be alive, but not reading */
+int lmdb_read_begin(struct lmdb_store *store, struct MDB_txn **txn);
+/* The end of every read, begun or not: a code of LMDB or ours becomes an outcome. */
+enum store_outcome lmdb_read_end(struct lmdb_store *store, struct MDB_txn *txn, int code);
 int lmdb_user_get(const struct lmdb_store *store, struct MDB_txn *txn, uint64_t id, struct user *out);
 enum store_outcome lmdb_find_by_id(struct user_store *base, uint64_t id, struct user *out);
 enum store_outcome lmdb_find_by_text(struct user_store *base, enum user_text which,
                                      const struct folded_text *text, struct user *out);
-enum store_outcome lmdb_list(struct user_store *base, uint64_t after, size_t limit, struct user *out,
-                             size_t *count);
+enum store_outcome lmdb_list(struct user_store *base, struct user_page *page);
 enum store_outcome lmdb_methods(struct user_store *base, struct method_list *list);
 enum store_outcome lmdb_status(struct user_store *base, struct store_status *out);
 
 /*
- * lmdb_write.c: decides one write inside `txn` and makes its changes. 0: write->outcome is set, *result holds
- * the record if it is STORE_OK, and a refusal has changed nothing. Else the database failed and the
- * transaction is lost.
+ * lmdb_write.c: decides one write inside `txn` and makes its changes. 0: *result is set, and without
+ * RESULT_CHANGES nothing has changed. Else the database failed and the transaction is lost.
  */
-int lmdb_write_apply(const struct lmdb_store *store, struct MDB_txn *txn, struct store_write *write,
-                     struct user *result);
+int lmdb_write_apply(const struct lmdb_store *store, struct MDB_txn *txn, const struct store_write *write,
+                     struct lmdb_result *result);
 
 /* lmdb_writer.c */
 int lmdb_writer_start(struct lmdb_store *store, const struct store_options *options);

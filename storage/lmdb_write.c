@@ -6,7 +6,8 @@
 #include "storage/lmdb_fault.h"
 #include "storage/lmdb_meta.h"
 #include "storage/lmdb_record.h"
-#include "storage/lmdb_store.h"
+#include "storage/lmdb_session.h"
+#include "storage/session_rules.h"
 #include "storage/user_rules.h"
 
 struct change {
@@ -152,27 +153,48 @@ static int check_room(const struct change *change, enum store_outcome *outcome)
     return code;
 }
 
-/* With the record and the facts known. */
-static int decide_and_change(struct store_write *write, struct change *change,
-                             const struct store_facts *facts, struct user *result)
+static int end_sessions(const struct change *change, const struct store_write *write,
+                        struct lmdb_result *result)
 {
-    struct user after;
-    write->outcome = user_rules_decide(write, change->before, facts, &after);
-    if (write->outcome != STORE_OK)
+    const char *keep;
+    if (!session_rules_cut(write, change->before, change->after, &keep))
         return 0;
-    change->after = write->kind == STORE_DELETE_USER ? NULL : &after;
-    int code = check_room(change, &write->outcome);
-    if (code == 0 && write->outcome == STORE_OK)
-        code = make_change(change, facts);
-    if (code == 0 && write->outcome == STORE_OK)
-        *result = after;
-    explicit_bzero(&after, sizeof(after));
-    change->after = NULL;
+    return lmdb_sessions_end(change->store, change->txn, change->before->id, keep, &result->ended_count);
+}
+
+/* With the record and the facts known. */
+static int decide_and_change(const struct store_write *write, struct change *change,
+                             const struct store_facts *facts, struct lmdb_result *result)
+{
+    struct user *after = &result->user;
+    result->outcome = user_rules_decide(write, change->before, facts, after);
+    if (result->outcome != STORE_OK)
+        return 0;
+    change->after = write->kind == STORE_DELETE_USER ? NULL : after;
+    int code = check_room(change, &result->outcome);
+    if (code != 0 || result->outcome != STORE_OK)
+        return code;
+    result->has = RESULT_USER | RESULT_CHANGES;
+    code = make_change(change, facts);
+    if (code == 0)
+        code = end_sessions(change, write, result);
+    if (code == 0 && change->after == NULL)
+        code = lmdb_networks_forget(change->store, change->txn, change->before->id);
     return code;
 }
 
-int lmdb_write_apply(const struct lmdb_store *store, MDB_txn *txn, struct store_write *write,
-                     struct user *result)
+static int fail_this_one(const struct lmdb_store *store, int code, struct lmdb_result *result)
+{
+    if (code != LMDB_DAMAGED && code != LMDB_NEWER)
+        return code;
+    /* Nothing was changed yet: only this write fails. */
+    lmdb_problem(store, "looking up what a write needs", code);
+    result->outcome = STORE_FAILED;
+    return 0;
+}
+
+static int apply_to_user(const struct lmdb_store *store, MDB_txn *txn, const struct store_write *write,
+                         struct lmdb_result *result)
 {
     struct store_facts facts;
     struct user before;
@@ -183,16 +205,51 @@ int lmdb_write_apply(const struct lmdb_store *store, MDB_txn *txn, struct store_
         found = lmdb_user_get(store, txn, write->user.id, &before);
     if (found != 0 && found != MDB_NOTFOUND)
         code = found;
-    if (code == LMDB_DAMAGED || code == LMDB_NEWER) {
-        /* Nothing was changed yet: only this write fails. */
-        lmdb_problem(store, "looking up what a write needs", code);
-        write->outcome = STORE_FAILED;
-        return 0;
-    }
     if (code != 0)
-        return code;
+        return fail_this_one(store, code, result);
     struct change change = {.store = store, .txn = txn, .before = found == 0 ? &before : NULL};
     code = decide_and_change(write, &change, &facts, result);
     explicit_bzero(&before, sizeof(before));
     return code;
+}
+
+static int end_user_sessions(const struct lmdb_store *store, MDB_txn *txn, const struct store_write *write,
+                             struct lmdb_result *result)
+{
+    int code = lmdb_user_get(store, txn, write->user.id, &result->user);
+    if (code == MDB_NOTFOUND) {
+        result->outcome = STORE_NOT_FOUND;
+        return 0;
+    }
+    if (code != 0)
+        return fail_this_one(store, code, result);
+    struct change change = {.store = store, .txn = txn, .before = &result->user, .after = &result->user};
+    result->outcome = STORE_OK;
+    result->has = RESULT_USER | RESULT_CHANGES;
+    return end_sessions(&change, write, result);
+}
+
+int lmdb_write_apply(const struct lmdb_store *store, MDB_txn *txn, const struct store_write *write,
+                     struct lmdb_result *result)
+{
+    result->has = 0;
+    result->ended_count = 0;
+    switch (write->kind) {
+    case STORE_CREATE_USER:
+    case STORE_CHANGE_USER:
+    case STORE_RENEW_HASH:
+    case STORE_DELETE_USER:
+        return apply_to_user(store, txn, write, result);
+    case STORE_OPEN_SESSION:
+    case STORE_REFRESH_SESSION:
+    case STORE_END_SESSION:
+        return lmdb_session_apply(store, txn, write, result);
+    case STORE_END_USER_SESSIONS:
+        return end_user_sessions(store, txn, write, result);
+    case STORE_KEEP_BLOB:
+        return lmdb_blob_keep(store, txn, write, result);
+    }
+    assert(false); /* no such kind of write */
+    result->outcome = STORE_FAILED;
+    return 0;
 }

@@ -16,7 +16,7 @@
 
 #include "storage/lmdb_fault.h"
 #include "storage/lmdb_meta.h"
-#include "storage/lmdb_store.h"
+#include "storage/lmdb_session.h"
 
 static uint64_t monotonic_ms(void)
 {
@@ -42,7 +42,9 @@ bool lmdb_write(struct user_store *base, struct store_write *write)
 
 static void await_queue(struct lmdb_store *store)
 {
-    uint64_t wait_ms = atomic_load(&store->healthy) ? LMDB_READER_CHECK_MS : LMDB_PROBE_MS;
+    uint64_t wait_ms = LMDB_PROBE_MS;
+    if (atomic_load(&store->healthy))
+        wait_ms = store->sweep_is_behind ? 0 : LMDB_READER_CHECK_MS;
     uint64_t until_ms = monotonic_ms() + wait_ms;
     struct timespec until = {(time_t)(until_ms / 1000), (long)(until_ms % 1000) * 1000000};
     int code = 0;
@@ -73,26 +75,61 @@ static bool take_batch(struct lmdb_store *store, struct store_write **batch, siz
     return goes_on;
 }
 
+static bool is_want_of_room(int code)
+{
+    return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT;
+}
+
+/*
+ * Expired sessions go along with a commit, or, when there is none, with one of their own. A sweep that fails
+ * takes its transaction with it, and is not due again before others had their turn. In a full map, where each
+ * page that changes needs another, only a small one may succeed.
+ */
+static int sweep(struct lmdb_store *store, MDB_txn *txn)
+{
+    uint64_t now_ms = monotonic_ms();
+    if (now_ms < store->sweep_due_ms)
+        return 0;
+    store->sweep_due_ms = now_ms + LMDB_SWEEP_MS;
+    store->sweep_is_behind = false;
+    int code = lmdb_sessions_sweep(store, txn, store->sweep_max, &store->sweep_is_behind);
+    if (store->sweep_is_behind)
+        store->sweep_due_ms = now_ms;
+    if (code == 0)
+        store->sweep_max = LMDB_SWEEP_MAX;
+    else if (is_want_of_room(code))
+        store->sweep_max = LMDB_SWEEP_MAX_IN_FULL_MAP;
+    if (code != 0)
+        lmdb_problem(store, "taking out expired sessions", code);
+    return code;
+}
+
 /* Decides the first `count` writes and commits what they change. Not 0: nothing of it happened. */
 static int commit_writes(struct lmdb_store *store, struct store_write *writes, size_t count,
-                         struct user *results)
+                         struct lmdb_result *results)
 {
     MDB_txn *txn;
     int code = lmdb_write_begin(store->env, &txn);
     if (code != 0)
         return code;
     bool has_changes = false;
-    for (size_t i = 0; i < count; i++, writes = writes->next) {
-        code = lmdb_write_apply(store, txn, writes, &results[i]);
+    struct store_write *write = writes;
+    for (size_t i = 0; i < count; i++, write = write->next) {
+        code = lmdb_write_apply(store, txn, write, &results[i]);
         if (code != 0) {
             mdb_txn_abort(txn);
             return code;
         }
-        has_changes = has_changes || writes->outcome == STORE_OK;
+        write->outcome = results[i].outcome;
+        has_changes = has_changes || (results[i].has & RESULT_CHANGES) != 0;
     }
     if (!has_changes) {
         mdb_txn_abort(txn);
         return 0;
+    }
+    if (sweep(store, txn) != 0) {
+        mdb_txn_abort(txn);
+        return commit_writes(store, writes, count, results); /* no sweep is due now */
     }
     code = lmdb_write_commit(txn);
     if (code == 0)
@@ -100,17 +137,13 @@ static int commit_writes(struct lmdb_store *store, struct store_write *writes, s
     return code;
 }
 
-static bool is_want_of_room(int code)
-{
-    return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT;
-}
-
-static void commit_alone(struct lmdb_store *store, struct store_write *write, struct user *result)
+static void commit_alone(struct lmdb_store *store, struct store_write *write, struct lmdb_result *result)
 {
     int code = commit_writes(store, write, 1, result);
     if (code == 0)
         return;
     lmdb_problem(store, "writing", code);
+    result->has = 0;
     write->outcome = is_want_of_room(code) ? STORE_FULL : STORE_FAILED;
     if (write->outcome == STORE_FAILED)
         atomic_store(&store->healthy, false);
@@ -126,20 +159,22 @@ static void commit_batch(struct lmdb_store *store, struct store_write *batch, si
     if (code == 0)
         return;
     lmdb_problem(store, "writing several at once, so each is tried alone", code);
-    struct user *result = store->results;
+    struct lmdb_result *result = store->results;
     for (struct store_write *write = batch; write != NULL; write = write->next)
         commit_alone(store, write, result++);
 }
 
-static void tell_done(struct store_write *batch, struct user *results)
+static void tell_done(struct store_write *batch, struct lmdb_result *results)
 {
     while (batch != NULL) {
         struct store_write *write = batch;
         batch = write->next; /* done may free the write */
-        if (write->outcome == STORE_OK) {
-            write->user = *results;
-            explicit_bzero(results, sizeof(*results));
-        }
+        if (results->has & RESULT_USER)
+            write->user = results->user;
+        if (results->has & RESULT_SESSION)
+            write->session = results->session;
+        write->ended_count = results->has != 0 ? results->ended_count : 0;
+        explicit_bzero(&results->user, sizeof(results->user));
         results++;
         write->next = NULL;
         write->done(write);
@@ -159,6 +194,28 @@ static void probe(struct lmdb_store *store)
         mdb_txn_abort(txn);
     else if (lmdb_write_commit(txn) == 0)
         atomic_store(&store->healthy, true);
+}
+
+/* While no writes come, so that none is kept waiting. */
+static void sweep_alone(struct lmdb_store *store)
+{
+    MDB_txn *txn;
+    if (monotonic_ms() < store->sweep_due_ms)
+        return;
+    int code = lmdb_write_begin(store->env, &txn);
+    if (code == 0 && sweep(store, txn) != 0) {
+        mdb_txn_abort(txn);
+        return;
+    }
+    if (code == 0)
+        code = lmdb_write_commit(txn);
+    if (code == 0)
+        return;
+    lmdb_problem(store, "committing without expired sessions", code);
+    store->sweep_is_behind = false;
+    store->sweep_due_ms = monotonic_ms() + LMDB_SWEEP_MS;
+    if (is_want_of_room(code))
+        store->sweep_max = LMDB_SWEEP_MAX_IN_FULL_MAP;
 }
 
 /* What is done between batches: processes that died while reading would pin old pages for good. */
@@ -185,6 +242,8 @@ static void *writer_main(void *argument)
             tell_done(batch, store->results);
         } else if (!atomic_load(&store->healthy)) {
             probe(store);
+        } else {
+            sweep_alone(store);
         }
         keep_house(store);
     }
@@ -197,6 +256,7 @@ int lmdb_writer_start(struct lmdb_store *store, const struct store_options *opti
     store->batch_max = options->batch_max;
     store->queue_end = &store->queue_first;
     store->reader_check_due_ms = monotonic_ms() + LMDB_READER_CHECK_MS;
+    store->sweep_max = LMDB_SWEEP_MAX;
     store->results = store_allocate(store->batch_max, sizeof(*store->results));
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

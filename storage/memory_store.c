@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/memory_sessions.h"
+#include "storage/session_rules.h"
 #include "storage/user_rules.h"
 #include "storage/user_store_ops.h"
 
@@ -21,6 +23,7 @@ struct memory_store {
     uint64_t next_id;
     uint64_t active_admin_count;
     bool had_admin;
+    struct memory_sessions sessions;
 };
 
 static struct memory_store *locked(struct user_store *base)
@@ -64,6 +67,7 @@ static void memory_close(struct user_store *base)
 {
     struct memory_store *store = (struct memory_store *)base;
     free_users(store->users, store->capacity);
+    memory_sessions_free(&store->sessions);
     pthread_mutex_destroy(&store->lock);
     free(store);
 }
@@ -126,17 +130,66 @@ static enum store_outcome memory_find_by_text(struct user_store *base, enum user
     return outcome;
 }
 
-static enum store_outcome memory_list(struct user_store *base, uint64_t after, size_t limit, struct user *out,
-                                      size_t *count)
+static enum store_outcome memory_list(struct user_store *base, struct user_page *page)
 {
     struct memory_store *store = locked(base);
-    size_t first = after == UINT64_MAX ? store->count : place_of(store, after + 1);
-    size_t left = store->count - first;
-    *count = left < limit ? left : limit;
-    if (*count > 0)
-        memcpy(out, &store->users[first], *count * sizeof(*out));
+    size_t first = place_of(store, page->after + 1);
+    size_t i = first;
+    for (; i < store->count && page->count < page->limit && i - first < USER_LIST_LOOKS_MAX; i++) {
+        if (user_passes(&store->users[i], page->filter))
+            page->out[page->count++] = store->users[i];
+    }
+    page->next_after = i < store->count ? store->users[i - 1].id : 0;
     unlock(store);
     return STORE_OK;
+}
+
+static enum store_outcome memory_find_by_session(struct user_store *base, const char *session_id,
+                                                 uint64_t user_id, struct user *out)
+{
+    struct memory_store *store = locked(base);
+    const struct session *session = memory_session_of(&store->sessions, session_id);
+    bool is_the_users = session != NULL && session->user_id == user_id;
+    enum store_outcome outcome = copy_out(is_the_users ? user_of_id(store, user_id) : NULL, out);
+    unlock(store);
+    return outcome;
+}
+
+static enum store_outcome memory_find_session(struct user_store *base, const char *session_id,
+                                              struct session *out)
+{
+    struct memory_store *store = locked(base);
+    const struct session *session = memory_session_of(&store->sessions, session_id);
+    if (session != NULL)
+        *out = *session;
+    unlock(store);
+    return session != NULL ? STORE_OK : STORE_NOT_FOUND;
+}
+
+static enum store_outcome memory_list_sessions(struct user_store *base, uint64_t user_id, size_t limit,
+                                               struct session *out, size_t *count)
+{
+    struct memory_store *store = locked(base);
+    *count = memory_sessions_list(&store->sessions, user_id, limit, out);
+    unlock(store);
+    return STORE_OK;
+}
+
+static enum store_outcome memory_knows_network(struct user_store *base, uint64_t user_id, const char *network)
+{
+    struct memory_store *store = locked(base);
+    bool is_known = memory_network_is_known(&store->sessions, user_id, network);
+    unlock(store);
+    return is_known ? STORE_OK : STORE_NOT_FOUND;
+}
+
+static enum store_outcome memory_read_blob(struct user_store *base, const char *name, void *buffer,
+                                           size_t size, size_t *length)
+{
+    struct memory_store *store = locked(base);
+    enum store_outcome outcome = memory_blob_read(&store->sessions, name, buffer, size, length);
+    unlock(store);
+    return outcome;
 }
 
 static enum store_outcome memory_methods(struct user_store *base, struct method_list *list)
@@ -157,6 +210,7 @@ static enum store_outcome memory_status(struct user_store *base, struct store_st
     *out = (struct store_status){.healthy = true,
                                  .user_count = store->count,
                                  .active_admin_count = store->active_admin_count,
+                                 .session_count = store->sessions.count,
                                  .had_admin = store->had_admin};
     unlock(store);
     return STORE_OK;
@@ -185,22 +239,36 @@ static void remove_at(struct memory_store *store, struct user *user)
     explicit_bzero(end - 1, sizeof(*user));
 }
 
-static enum store_outcome apply(struct memory_store *store, struct store_write *write)
+static struct store_facts gather_facts(const struct memory_store *store, const struct store_write *write)
 {
-    bool creates = write->kind == STORE_CREATE_USER;
-    bool deletes = write->kind == STORE_DELETE_USER;
     struct store_facts facts = {.now_us = store_now_us(),
                                 .next_id = store->next_id,
                                 .active_admin_count = store->active_admin_count,
                                 .had_admin = store->had_admin};
-    struct user *before = creates ? NULL : user_of_id(store, write->user.id);
-    if (creates) {
+    if (write->kind == STORE_CREATE_USER) {
         struct folded_text text;
         folded_text_of(&text, USER_TEXT_NAME, &write->user);
         facts.username_taken = user_of_text(store, USER_TEXT_NAME, &text) != NULL;
         folded_text_of(&text, USER_TEXT_EMAIL, &write->user);
         facts.email_taken = user_of_text(store, USER_TEXT_EMAIL, &text) != NULL;
     }
+    return facts;
+}
+
+static void end_sessions(struct memory_store *store, struct store_write *write, const struct user *before,
+                         const struct user *after)
+{
+    const char *keep;
+    if (session_rules_cut(write, before, after, &keep))
+        write->ended_count = memory_sessions_end(&store->sessions, before->id, keep);
+}
+
+static enum store_outcome apply_to_user(struct memory_store *store, struct store_write *write)
+{
+    bool creates = write->kind == STORE_CREATE_USER;
+    bool deletes = write->kind == STORE_DELETE_USER;
+    struct store_facts facts = gather_facts(store, write);
+    struct user *before = creates ? NULL : user_of_id(store, write->user.id);
     struct user after;
     enum store_outcome outcome = user_rules_decide(write, before, &facts, &after);
     if (outcome != STORE_OK)
@@ -209,6 +277,9 @@ static enum store_outcome apply(struct memory_store *store, struct store_write *
     store->active_admin_count += !deletes && user_is_active_admin(&after) ? 1 : 0;
     store->had_admin = store->had_admin || after.is_admin;
     store->next_id += creates ? 1 : 0;
+    end_sessions(store, write, before, deletes ? NULL : &after);
+    if (deletes)
+        memory_networks_forget(&store->sessions, before->id);
     if (creates)
         append(store, &after);
     else if (deletes)
@@ -218,6 +289,31 @@ static enum store_outcome apply(struct memory_store *store, struct store_write *
     write->user = after;
     explicit_bzero(&after, sizeof(after));
     return STORE_OK;
+}
+
+static enum store_outcome end_user_sessions(struct memory_store *store, struct store_write *write)
+{
+    const struct user *user = user_of_id(store, write->user.id);
+    if (user == NULL)
+        return STORE_NOT_FOUND;
+    end_sessions(store, write, user, user);
+    write->user = *user;
+    return STORE_OK;
+}
+
+static enum store_outcome apply(struct memory_store *store, struct store_write *write)
+{
+    switch (write->kind) {
+    case STORE_CREATE_USER:
+    case STORE_CHANGE_USER:
+    case STORE_RENEW_HASH:
+    case STORE_DELETE_USER:
+        return apply_to_user(store, write);
+    case STORE_END_USER_SESSIONS:
+        return end_user_sessions(store, write);
+    default:
+        return memory_sessions_apply(&store->sessions, write, user_of_id(store, write->session.user_id));
+    }
 }
 
 static bool memory_write(struct user_store *base, struct store_write *write)
@@ -238,6 +334,11 @@ const struct user_store_ops memory_store_ops = {
     .find_by_text = memory_find_by_text,
     .list = memory_list,
     .methods = memory_methods,
+    .find_by_session = memory_find_by_session,
+    .find_session = memory_find_session,
+    .list_sessions = memory_list_sessions,
+    .knows_network = memory_knows_network,
+    .read_blob = memory_read_blob,
     .status = memory_status,
     .write = memory_write,
 };

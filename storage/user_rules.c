@@ -9,6 +9,16 @@ bool user_is_active_admin(const struct user *user)
     return user->is_admin && user->is_active;
 }
 
+static bool is_wanted(bool is, enum user_wanted wanted)
+{
+    return wanted == USER_WANTED_ANY || is == (wanted == USER_WANTED_YES);
+}
+
+bool user_passes(const struct user *user, const struct user_filter *filter)
+{
+    return is_wanted(user->is_admin, filter->is_admin) && is_wanted(user->is_active, filter->is_active);
+}
+
 static enum store_outcome decide_create(const struct store_write *write, const struct store_facts *facts,
                                         struct user *after)
 {
@@ -47,12 +57,16 @@ static enum store_outcome decide_change(const struct store_write *write, const s
     bool stays_admin = write->changes & STORE_SET_ADMIN ? write->user.is_admin : before->is_admin;
     bool stays_active = write->changes & STORE_SET_ACTIVE ? write->user.is_active : before->is_active;
     bool stays = stays_admin && stays_active;
+    bool sets_password = (write->changes & STORE_SET_PASSWORD) != 0;
+    bool expects = sets_password && write->expected_hash[0] != '\0';
+    if (expects && strcmp(before->password_hash, write->expected_hash) != 0)
+        return STORE_CONFLICT;
     if (user_is_active_admin(before) && !stays && facts->active_admin_count <= 1)
         return STORE_LAST_ADMIN;
     *after = *before;
     after->is_admin = stays_admin;
     set_active(after, stays_active, facts->now_us);
-    if (write->changes & STORE_SET_PASSWORD)
+    if (sets_password)
         set_password(after, &write->user);
     after->updated_at_us = facts->now_us;
     return STORE_OK;
@@ -94,8 +108,13 @@ enum store_outcome user_rules_decide(const struct store_write *write, const stru
     case STORE_DELETE_USER:
         return decide_deletion(before, facts, after);
     case STORE_CREATE_USER:
+    case STORE_OPEN_SESSION:
+    case STORE_REFRESH_SESSION:
+    case STORE_END_SESSION:
+    case STORE_END_USER_SESSIONS:
+    case STORE_KEEP_BLOB:
         break;
     }
-    assert(false); /* no such kind of write */
+    assert(false); /* no such kind of write on a user */
     return STORE_FAILED;
 }

@@ -24,6 +24,9 @@ struct store_facts {
 enum store_outcome user_rules_decide(const struct store_write *write, const struct user *before,
                                      const struct store_facts *facts, struct user *after);
 
+/* As the filter's flags want it. */
+bool user_passes(const struct user *user, const struct user_filter *filter);
+
 /* One who can administer; the last of them is protected. */
 bool user_is_active_admin(const struct user *user);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "storage/session_rules.h"
+#include "storage/user_rules.h"
 #include "storage/user_store_ops.h"
 
 static const struct user_store_ops *const stores[] = {&lmdb_store_ops, &memory_store_ops};
@@ -78,15 +80,88 @@ enum store_outcome user_store_find_by_email(struct user_store *store, const char
     return find_by_text(store, USER_TEXT_EMAIL, email, length, out);
 }
 
-enum store_outcome user_store_list(struct user_store *store, uint64_t after, size_t limit, struct user *out,
-                                   size_t *count)
+/* At most one user has the name, so there is no need to look through the others. */
+static enum store_outcome list_by_username(struct user_store *store, struct user_page *page)
+{
+    const char *username = page->filter->username;
+    struct user user;
+    enum store_outcome outcome = user_store_find_by_username(store, username, strlen(username), &user);
+    if (outcome == STORE_NOT_FOUND)
+        return STORE_OK;
+    if (outcome != STORE_OK)
+        return outcome;
+    if (user.id > page->after && user_passes(&user, page->filter))
+        page->out[page->count++] = user;
+    explicit_bzero(&user, sizeof(user));
+    return STORE_OK;
+}
+
+enum store_outcome user_store_list(struct user_store *store, const struct user_filter *filter, uint64_t after,
+                                   size_t limit, struct user *out, size_t *count, uint64_t *next_after)
+{
+    static const struct user_filter everybody = {0};
+    assert(store != NULL && count != NULL && next_after != NULL);
+    assert(out != NULL || limit == 0);
+    struct user_page page = {
+        .filter = filter == NULL ? &everybody : filter, .after = after, .limit = limit, .out = out};
+    enum store_outcome outcome = STORE_OK;
+    if (limit == 0)
+        page.next_after = after;
+    else if (page.filter->username != NULL)
+        outcome = list_by_username(store, &page);
+    else if (after < UINT64_MAX)
+        outcome = store->ops->list(store, &page);
+    assert(page.count <= limit);
+    *count = outcome == STORE_OK ? page.count : 0;
+    *next_after = page.next_after;
+    return outcome;
+}
+
+enum store_outcome user_store_find_by_session(struct user_store *store, const char *session_id,
+                                              uint64_t user_id, struct user *out)
+{
+    assert(store != NULL && session_id != NULL && out != NULL);
+    if (user_id == 0 || !session_id_is_whole(session_id))
+        return STORE_NOT_FOUND;
+    return store->ops->find_by_session(store, session_id, user_id, out);
+}
+
+enum store_outcome user_store_find_session(struct user_store *store, const char *session_id,
+                                           struct session *out)
+{
+    assert(store != NULL && session_id != NULL && out != NULL);
+    return session_id_is_whole(session_id) ? store->ops->find_session(store, session_id, out)
+                                           : STORE_NOT_FOUND;
+}
+
+enum store_outcome user_store_list_sessions(struct user_store *store, uint64_t user_id, size_t limit,
+                                            struct session *out, size_t *count)
 {
     assert(store != NULL && count != NULL);
     assert(out != NULL || limit == 0);
     *count = 0;
-    enum store_outcome outcome = store->ops->list(store, after, limit, out, count);
+    if (user_id == 0 || limit == 0)
+        return STORE_OK;
+    enum store_outcome outcome = store->ops->list_sessions(store, user_id, limit, out, count);
     assert(*count <= limit);
     return outcome;
+}
+
+enum store_outcome user_store_knows_network(struct user_store *store, uint64_t user_id, const char *network)
+{
+    assert(store != NULL && network != NULL);
+    size_t length = strnlen(network, NETWORK_MAX_BYTES + 1);
+    if (user_id == 0 || length == 0 || length > NETWORK_MAX_BYTES)
+        return STORE_NOT_FOUND;
+    return store->ops->knows_network(store, user_id, network);
+}
+
+enum store_outcome user_store_read_blob(struct user_store *store, const char *name, void *buffer, size_t size,
+                                        size_t *length)
+{
+    assert(store != NULL && name != NULL && blob_name_is_valid(name) && length != NULL);
+    assert(buffer != NULL || size == 0);
+    return store->ops->read_blob(store, name, buffer, size, length);
 }
 
 /* The counts are gathered first and told afterwards, so that `each` may call the store itself. */
@@ -109,35 +184,14 @@ enum store_outcome user_store_status(struct user_store *store, struct store_stat
     return store->ops->status(store, out);
 }
 
-static bool is_closed(const char *text, size_t max_bytes)
-{
-    return strnlen(text, max_bytes + 1) <= max_bytes;
-}
-
-/* The texts that a write brings: closed, and not empty where they are a key. */
-static bool is_well_formed(const struct store_write *write)
-{
-    const struct user *user = &write->user;
-    bool creates = write->kind == STORE_CREATE_USER;
-    if (creates && !(is_closed(user->username, USER_NAME_MAX_BYTES) && user->username[0] != '\0'))
-        return false;
-    if (creates && !(is_closed(user->email, USER_EMAIL_MAX_BYTES) && user->email[0] != '\0'))
-        return false;
-    if (write->kind == STORE_RENEW_HASH && !is_closed(write->expected_hash, USER_HASH_MAX_BYTES))
-        return false;
-    bool sets_password = creates || write->kind == STORE_RENEW_HASH ||
-                         (write->kind == STORE_CHANGE_USER && (write->changes & STORE_SET_PASSWORD) != 0);
-    return !sets_password || (is_closed(user->password_hash, USER_HASH_MAX_BYTES) &&
-                              is_closed(user->password_method, USER_METHOD_MAX_BYTES));
-}
-
 bool user_store_write(struct user_store *store, struct store_write *write)
 {
     assert(store != NULL && write != NULL && write->done != NULL);
-    bool well_formed = is_well_formed(write);
+    bool well_formed = store_write_is_well_formed(write);
     assert(well_formed);
     (void)well_formed;
     write->next = NULL;
+    write->ended_count = 0;
     return store->ops->write(store, write);
 }
 
@@ -166,6 +220,8 @@ enum store_outcome user_store_write_and_wait(struct user_store *store, struct st
             assert(errno == EINTR);
         write->outcome = waiting.write.outcome;
         write->user = waiting.write.user;
+        write->session = waiting.write.session;
+        write->ended_count = waiting.write.ended_count;
     } else {
         write->outcome = STORE_FAILED;
     }
@@ -180,7 +236,7 @@ const char *store_outcome_sentence(enum store_outcome outcome)
     case STORE_OK:
         return "Done.";
     case STORE_NOT_FOUND:
-        return "There is no such user.";
+        return "There is no such user or session.";
     case STORE_USERNAME_TAKEN:
         return "Another user has this username.";
     case STORE_EMAIL_TAKEN:
@@ -191,6 +247,10 @@ const char *store_outcome_sentence(enum store_outcome outcome)
         return "This is the last active administrator: make another one first.";
     case STORE_CONFLICT:
         return "The user was changed meanwhile.";
+    case STORE_REPLAYED:
+        return "The refresh token was used a moment ago.";
+    case STORE_REUSED:
+        return "The refresh token was used before: its session has been ended.";
     case STORE_FULL:
         return "The user store is full: only deletions work until it has more room.";
     case STORE_FAILED:

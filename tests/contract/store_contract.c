@@ -295,10 +295,11 @@ static void lists_go_on_after_an_id_in_ascending_order(void **state)
     assert_int_equal(delete_user(store, 257), STORE_OK);
     static struct user page[100];
     uint64_t after = 0;
+    uint64_t next_after = 0;
     size_t count = 0;
     size_t seen = 0;
     do {
-        assert_int_equal(user_store_list(store, after, 100, page, &count), STORE_OK);
+        assert_int_equal(user_store_list(store, NULL, after, 100, page, &count, &next_after), STORE_OK);
         for (size_t i = 0; i < count; i++) {
             assert_int_equal(page[i].id, after + (after == 256 ? 2 : 1));
             after = page[i].id;
@@ -306,9 +307,9 @@ static void lists_go_on_after_an_id_in_ascending_order(void **state)
         seen += count;
     } while (count > 0);
     assert_int_equal(seen, 299);
-    assert_int_equal(user_store_list(store, 0, 0, NULL, &count), STORE_OK);
+    assert_int_equal(user_store_list(store, NULL, 0, 0, NULL, &count, &next_after), STORE_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(user_store_list(store, UINT64_MAX, 1, page, &count), STORE_OK);
+    assert_int_equal(user_store_list(store, NULL, UINT64_MAX, 1, page, &count, &next_after), STORE_OK);
     assert_int_equal(count, 0);
 }
 

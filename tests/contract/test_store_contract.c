@@ -2,6 +2,9 @@
 // links: storage/user_store.c storage/user_rules.c storage/memory_store.c
 // links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
 // links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
+// links: storage/memory_sessions.c storage/store_write.c storage/session_rules.c
+// links: storage/lmdb_session.c storage/lmdb_session_record.c storage/lmdb_session_read.c
+// links: storage/lmdb_session_write.c storage/lmdb_network.c storage/lmdb_blob.c
 // libs: lmdb pthread
 #include "tests/contract/store_contract.h"
 #include "tests/support/store_support.h"

@@ -1,6 +1,9 @@
 // links: tests/support/store_support.c storage/user_store.c storage/user_rules.c storage/memory_store.c
 // links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
 // links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
+// links: storage/memory_sessions.c storage/store_write.c storage/session_rules.c
+// links: storage/lmdb_session.c storage/lmdb_session_record.c storage/lmdb_session_read.c
+// links: storage/lmdb_session_write.c storage/lmdb_network.c storage/lmdb_blob.c
 // libs: lmdb pthread
 // clang-format off
 #include <stdarg.h>
@@ -213,7 +216,7 @@ static void a_folder_or_file_of_another_user_is_refused(void **state)
 static void a_newer_store_is_refused_and_left_as_it_is(void **state)
 {
     (void)state;
-    put_raw_number("format", 2);
+    put_raw_number("format", 3);
     assert_folder_refused("newer version");
     assert_folder_refused("newer version");
     put_raw_number("format", 0);
@@ -248,11 +251,12 @@ static void assert_user_1_fails(void)
     struct user user;
     struct user page[4];
     size_t count = 0;
+    uint64_t next_after = 0;
     unsigned before = problem_count;
     assert_int_equal(user_store_find_by_id(store, 1, &user), STORE_FAILED);
     assert_int_equal(user_store_find_by_username(store, "ada", 3, &user), STORE_FAILED);
     assert_int_equal(user_store_find_by_email(store, "ada@example.org", 15, &user), STORE_FAILED);
-    assert_int_equal(user_store_list(store, 0, 4, page, &count), STORE_FAILED);
+    assert_int_equal(user_store_list(store, NULL, 0, 4, page, &count, &next_after), STORE_FAILED);
     assert_int_equal(count, 0);
     assert_int_equal(set_admin(store, 1, true), STORE_FAILED);
     assert_int_equal(problem_count, before + 5);

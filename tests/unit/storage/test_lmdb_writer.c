@@ -1,6 +1,9 @@
 // links: tests/support/store_support.c storage/user_store.c storage/user_rules.c storage/memory_store.c
 // links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
 // links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
+// links: storage/memory_sessions.c storage/store_write.c storage/session_rules.c
+// links: storage/lmdb_session.c storage/lmdb_session_record.c storage/lmdb_session_read.c
+// links: storage/lmdb_session_write.c storage/lmdb_network.c storage/lmdb_blob.c
 // libs: lmdb pthread
 // clang-format off
 #include <stdarg.h>
@@ -362,7 +365,8 @@ static void two_processes_that_write_at_once_share_ids_and_counts(void **state)
     assert_int_equal(status_of(store).user_count, 2 * EACH);
     static struct user all[2 * EACH + 1];
     size_t count = 0;
-    assert_int_equal(user_store_list(store, 0, 2 * EACH + 1, all, &count), STORE_OK);
+    uint64_t next_after = 0;
+    assert_int_equal(user_store_list(store, NULL, 0, 2 * EACH + 1, all, &count, &next_after), STORE_OK);
     assert_int_equal(count, 2 * EACH);
     assert_int_equal(all[count - 1].id, 2 * EACH);
 }

@@ -1,6 +1,9 @@
 // links: tests/support/store_support.c storage/user_store.c storage/user_rules.c storage/memory_store.c
 // links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
 // links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
+// links: storage/memory_sessions.c storage/store_write.c storage/session_rules.c
+// links: storage/lmdb_session.c storage/lmdb_session_record.c storage/lmdb_session_read.c
+// links: storage/lmdb_session_write.c storage/lmdb_network.c storage/lmdb_blob.c
 // libs: lmdb pthread
 // clang-format off
 #include <stdarg.h>
@@ -60,7 +63,8 @@ static void *read_many(void *argument)
         struct user page[8];
         struct store_status status;
         size_t count = 0;
-        if (user_store_list(store, last_count, 8, page, &count) != STORE_OK)
+        uint64_t next_after = 0;
+        if (user_store_list(store, NULL, last_count, 8, page, &count, &next_after) != STORE_OK)
             atomic_fetch_add(&strange, 1);
         if (count > 0 && user_store_find_by_username(store, page[0].username, strlen(page[0].username),
                                                      &page[1]) != STORE_OK)
