@@ -132,6 +132,22 @@ bool exchange_socket_is_closed(int socket)
     return socket >= 0 && recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+size_t exchange_header_lines(const struct exchange *x, const char *name, h2o_iovec_t *out, size_t max)
+{
+    const size_t name_length = strlen(name);
+    ssize_t cursor = -1;
+    size_t count = 0;
+
+    if (x->req == NULL)
+        return 0;
+    while ((cursor = h2o_find_header_by_str(&x->req->headers, name, name_length, cursor)) != -1) {
+        if (count < max)
+            out[count] = x->req->headers.entries[cursor].value;
+        count++;
+    }
+    return count;
+}
+
 void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1])
 {
     struct sockaddr_storage peer = {0};

@@ -78,6 +78,12 @@ void exchange_answered(struct exchange *x);
  */
 h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *count);
 
+/*
+ * All values of a header that may come in several lines, as sent, in their order. Returns how many there are,
+ * which may be more than `max`; only that many are written.
+ */
+size_t exchange_header_lines(const struct exchange *x, const char *name, h2o_iovec_t *out, size_t max);
+
 /* Writes a new request id: 16 hexadecimal digits of the thread, a count. */
 void exchange_make_id(char id[REQUEST_ID_MAX_BYTES + 1]);
 

@@ -6,30 +6,18 @@
 #include "core/log.h"
 #include "core/reply.h"
 #include "core/schema.h"
+#include "gateway/client.h"
 
 const struct peer peer_auth = {FAULT_AUTH_UNAVAILABLE, FAULT_AUTH_TIMEOUT};
 const struct peer peer_message = {FAULT_MESSAGE_UNAVAILABLE, FAULT_MESSAGE_TIMEOUT};
 
-/* A request that was forwarded to us hides where it came from: RFC 7239, section 6.2, calls that "unknown".
- */
-static bool came_through_a_proxy(const struct exchange *x)
-{
-    size_t count = 0;
-
-    exchange_header(x, "x-forwarded-for", &count);
-    if (count == 0)
-        exchange_header(x, "forwarded", &count);
-    return count > 0;
-}
-
 void forward_fill(struct forward *forward, const struct exchange *x)
 {
-    char peer[EXCHANGE_ADDRESS_MAX_BYTES + 1] = "unknown";
+    char address[EXCHANGE_ADDRESS_MAX_BYTES + 1];
 
-    if (!came_through_a_proxy(x))
-        exchange_peer(x, peer);
+    client_write(x, address);
     snprintf(forward->request_id, sizeof forward->request_id, "X-Request-Id: %s", x->id);
-    snprintf(forward->client_address, sizeof forward->client_address, "X-Client-Address: %s", peer);
+    snprintf(forward->client_address, sizeof forward->client_address, "X-Client-Address: %s", address);
 }
 
 void forward_agent(char line[sizeof "User-Agent: " + FORWARD_AGENT_MAX_BYTES], const struct exchange *x)

@@ -1,5 +1,8 @@
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/client_address.h"
+#include "core/log.h"
 #include "core/memory.h"
 #include "core/relay.h"
 #include "core/service.h"
@@ -32,8 +35,18 @@ static const struct config_address *address(const struct config *config)
 
 static bool gateway_open(struct service *service, char *error, size_t error_size)
 {
-    (void)error, (void)error_size; /* nothing here can fail */
-    service->state = memory_zeroed(sizeof(struct gateway));
+    const struct config *config = service->config;
+    struct client_address_rule *rule =
+        client_address_open(config->trusted_proxies, config->client_address_header, error, error_size);
+
+    if (rule == NULL)
+        return false;
+    struct gateway *gateway = memory_zeroed(sizeof *gateway);
+    gateway->client_rule = rule;
+    service->state = gateway;
+    if (*config->trusted_proxies != '\0' && *config->client_address_header == '\0')
+        log_event(LOG_WARN, "trusted_proxies_unused",
+                  LOG_STRING("reason", "CLIENT_ADDRESS_HEADER names no header to believe"));
     return true;
 }
 
@@ -68,6 +81,7 @@ static void close_loop(struct loop *loop)
 
 static void gateway_close(struct service *service)
 {
+    client_address_close(gateway_of(service)->client_rule);
     free(service->state);
 }
 

@@ -1,5 +1,6 @@
 /*
- * state.h - what the gateway's loops share: how the other services were when last asked.
+ * state.h - what the gateway's loops share: how the other services were when last asked, and whom to
+ * believe who a client is.
  */
 #ifndef GATEWAY_STATE_H
 #define GATEWAY_STATE_H
@@ -13,10 +14,12 @@
 
 struct probe;
 struct gather;
+struct client_address_rule;
 
 struct gateway {
     atomic_bool auth_is_ready;
     atomic_bool message_is_ready;
+    struct client_address_rule *client_rule; /* read-only */
 };
 
 /* What each loop has for itself. */
