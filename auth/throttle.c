@@ -115,7 +115,7 @@ static struct throttle_verdict figures(const struct throttle *throttle, enum thr
         .reset_s = forget_s,
     };
 
-    if (failures > 0)
+    if (entry != NULL && failures > 0)
         verdict.reset_s = (uint32_t)(((entry->empty_at_us - now_us) / SECOND_US) % forget_s) + 1;
     return verdict;
 }
