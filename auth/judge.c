@@ -16,9 +16,9 @@ static enum verdict judge_user(const struct token_claims *claims, enum store_out
     return user->is_active && strcmp(user->username, claims->subject) == 0 ? VERDICT_VALID : VERDICT_INVALID;
 }
 
-/* What token_verify would say; the signature is computed once for a token. */
-static enum token_outcome verify(struct loop *loop, const char *token, size_t length, int64_t now_s,
-                                 struct token_claims *claims)
+/* What token_verify would say; the signature of an access token is computed once. */
+static enum token_outcome verify_access(struct loop *loop, const char *token, size_t length, int64_t now_s,
+                                        struct token_claims *claims)
 {
     struct auth *auth = loop->service->state;
     struct token_memory *memory = auth_loop_of(loop)->memory;
@@ -34,15 +34,19 @@ static enum token_outcome verify(struct loop *loop, const char *token, size_t le
     return outcome;
 }
 
-enum verdict judge_access_token(struct loop *loop, const char *token, size_t length, struct user *user)
+enum verdict judge_token(struct loop *loop, enum token_use use, const char *token, size_t length,
+                         struct user *user, struct token_claims *claims)
 {
     struct auth *auth = loop->service->state;
-    struct token_claims claims;
     const int64_t now_s = clock_wall_us() / 1000000;
+    const enum token_outcome outcome = use == TOKEN_ACCESS
+                                           ? verify_access(loop, token, length, now_s, claims)
+                                           : token_verify(&auth->keys, token, length, use, now_s, claims);
 
-    switch (verify(loop, token, length, now_s, &claims)) {
+    switch (outcome) {
     case TOKEN_VALID:
-        return judge_user(&claims, user_store_find_by_id(auth->store, claims.user_id, user), user);
+        return judge_user(
+            claims, user_store_find_by_session(auth->store, claims->session_id, claims->user_id, user), user);
     case TOKEN_EXPIRED:
         return VERDICT_EXPIRED;
     case TOKEN_INVALID:
@@ -51,4 +55,11 @@ enum verdict judge_access_token(struct loop *loop, const char *token, size_t len
         return VERDICT_FAILED;
     }
     return VERDICT_FAILED;
+}
+
+enum verdict judge_access_token(struct loop *loop, const char *token, size_t length, struct user *user)
+{
+    struct token_claims claims;
+
+    return judge_token(loop, TOKEN_ACCESS, token, length, user, &claims);
 }

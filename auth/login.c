@@ -1,7 +1,8 @@
 /*
- * login.c - POST /login: one job off the loop (find, verify, issue), one hop out and one back.
+ * login.c - POST /login: one job off the loop (find, verify, issue), then a session in the store, and only
+ * then the answer: a token is never out before its session is on disk.
  *
- *   login_handle ──▶ (worker) login_run ──▶ login_done ──▶ reply
+ *   login_handle ──▶ (worker) login_run ──▶ login_done ──▶ (store) login_committed ──▶ reply
  *                                               └ refused: waits for the refusal floor ──▶ login_refuse
  *   the client leaves: a job not yet begun is cancelled, a refusal that waits is dropped
  */
@@ -10,11 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/audit.h"
+#include "auth/client.h"
+#include "auth/gate.h"
 #include "auth/state.h"
+#include "auth/store_call.h"
+#include "auth/token_pair.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "core/reply.h"
 #include "core/schema.h"
+
+#define DAY_US INT64_C(86400000000)
 
 enum login_outcome { LOGIN_RIGHT, LOGIN_REFUSED, LOGIN_FAILED, LOGIN_CLIENT_LEFT };
 
@@ -27,14 +35,17 @@ struct login {
     struct exchange x;
     struct reading *reading;
     struct login_form form;
+    struct client client;
+    struct throttle_permit permit;
     struct job job;
     struct timer timer; /* a refusal waits for its time */
     int socket;         /* to see whether the client is still there; -1 where H2O tells */
     enum login_outcome outcome;
     uint64_t refuse_at_us;
-    uint64_t user_id;
-    char access_token[TOKEN_MAX_BYTES + 1];
-    char refresh_token[TOKEN_MAX_BYTES + 1];
+    uint64_t known_id; /* of a user of that name, also where the password is wrong; 0: there is none */
+    char known_name[USER_NAME_MAX_BYTES + 1];
+    struct token_pair pair;
+    struct store_call call;
 };
 
 const size_t login_size = sizeof(struct login);
@@ -61,8 +72,8 @@ static void login_free(struct exchange *x)
     reading_close(login->reading);
     if (login->socket >= 0)
         close(login->socket);
-    password_wipe(login->access_token, sizeof login->access_token);
-    password_wipe(login->refresh_token, sizeof login->refresh_token);
+    token_pair_wipe(&login->pair);
+    store_call_close(&login->call);
 }
 
 static void login_on_gone(struct exchange *x)
@@ -76,6 +87,22 @@ static void login_on_gone(struct exchange *x)
     }
 }
 
+static void login_start(struct login *login)
+{
+    struct exchange *x = &login->x;
+
+    if (!gate_login(x, &login->client, login->form.username.at, login->form.username.length, &login->permit))
+        return;
+    login->job.run = login_run;
+    login->job.done = login_done;
+    exchange_hold(x);
+    if (workers_submit(auth_of(x)->workers, x->loop, &login->job))
+        return;
+    gate_leave(x, &login->permit, THROTTLE_NOT_TRIED);
+    reply_fault(x, FAULT_BUSY);
+    exchange_release(x);
+}
+
 void login_handle(struct exchange *x)
 {
     struct login *login = (struct login *)x;
@@ -84,43 +111,37 @@ void login_handle(struct exchange *x)
     x->done = login_free;
     x->on_gone = login_on_gone;
     login->socket = exchange_watch_socket(x);
+    client_read(&login->client, x);
     buffer_open(&faults);
     login->reading = schema_read(&login_form, x->req->entity.base, x->req->entity.len, &login->form, &faults);
-    login->job.run = login_run;
-    login->job.done = login_done;
-    exchange_hold(x);
     if (faults.length > 0)
         reply_fault_detail(x, FAULT_UNPROCESSABLE, faults.at, faults.length);
-    else if (!workers_submit(auth_of(x)->workers, x->loop, &login->job))
-        reply_fault(x, FAULT_BUSY);
     else
-        exchange_hold(x);
-    exchange_release(x);
+        login_start(login);
     buffer_close(&faults);
 }
 
 /* --- on a worker
  * --------------------------------------------------------------------------------------------- */
 
-static bool issue(const struct auth *auth, struct token_claims *claims, enum token_use use, uint64_t life_s,
-                  char out[TOKEN_MAX_BYTES + 1])
-{
-    claims->use = use;
-    claims->expires_at_s = claims->issued_at_s + (int64_t)life_s;
-    return token_id_make(claims->token_id) && token_issue(&auth->keys, claims, out) == TOKEN_VALID;
-}
-
-static bool issue_pair(struct login *login, const struct user *user)
+/* The session that the store is to open, and its tokens, which nobody sees before it has. */
+static bool prepare_session(struct login *login, const struct user *user)
 {
     const struct auth *auth = auth_of(&login->x);
-    struct token_claims claims = {.user_id = user->id, .issued_at_s = clock_wall_us() / 1000000};
+    struct store_write *write = &login->call.write;
+    struct session *session = &write->session;
+    const int64_t now_us = clock_wall_us();
 
-    memcpy(claims.subject, user->username, sizeof user->username);
-    return token_id_make(claims.session_id) &&
-           issue(auth, &claims, TOKEN_ACCESS, auth->config->access_token_expire_minutes * 60,
-                 login->access_token) &&
-           issue(auth, &claims, TOKEN_REFRESH, auth->config->refresh_token_expire_days * 86400,
-                 login->refresh_token);
+    write->kind = STORE_OPEN_SESSION;
+    write->sessions_max = auth->config->sessions_per_user_max;
+    strcpy(write->network, client_network(&login->client));
+    session->user_id = user->id;
+    session->created_at_us = session->refreshed_at_us = now_us;
+    session->ends_at_us = now_us + (int64_t)auth->config->session_expire_days * DAY_US;
+    strcpy(session->client_address, login->client.address);
+    strcpy(session->user_agent, login->client.user_agent);
+    return token_id_make(session->id) && token_pair_name(session, auth->config, now_us) &&
+           token_pair_make(&login->pair, auth, user, session);
 }
 
 static void renewal_done(struct store_write *write)
@@ -180,14 +201,17 @@ static enum login_outcome judge(struct login *login, struct password_hasher *has
 
     if (found != STORE_OK && found != STORE_NOT_FOUND)
         return LOGIN_FAILED;
+    if (found == STORE_OK) {
+        login->known_id = user->id;
+        strcpy(login->known_name, user->username);
+    }
     const enum password_outcome outcome = verify(login, hasher, found == STORE_OK ? user : NULL);
     if (outcome == PASSWORD_FAILED)
         return LOGIN_FAILED;
     if (outcome != PASSWORD_MATCH || !user->is_active)
         return LOGIN_REFUSED;
-    if (!issue_pair(login, user))
+    if (!prepare_session(login, user))
         return LOGIN_FAILED;
-    login->user_id = user->id;
     if (renewal_is_due(login, user))
         renew_hash(login, hasher, user);
     return LOGIN_RIGHT;
@@ -209,24 +233,16 @@ static void login_run(struct job *job, void *hasher)
 /* --- on the loop again
  * --------------------------------------------------------------------------------------- */
 
-static void login_answer(struct login *login)
+static void login_audit(struct login *login, enum audit_event event)
 {
-    struct exchange *x = &login->x;
-    struct buffer body;
+    const bool opened = event == AUDIT_LOGIN;
 
-    x->user_id = login->user_id;
-    buffer_open(&body);
-    buffer_add_text(&body, "{\"detail\":\"Login successful\",\"date_time\":\"");
-    buffer_add(&body, clock_local(&x->loop->clock), CLOCK_LOCAL_LENGTH);
-    buffer_add_text(&body, "\",\"token\":{\"token_type\":\"bearer\",\"access_token\":\"");
-    buffer_add_text(&body, login->access_token);
-    buffer_add_text(&body, "\",\"refresh_token\":\"");
-    buffer_add_text(&body, login->refresh_token);
-    buffer_add_text(&body, "\",\"expires_in\":");
-    buffer_add_number(&body, auth_of(x)->config->access_token_expire_minutes * 60);
-    buffer_add_text(&body, "}}");
-    reply_json(x, 200, body.at, body.length);
-    buffer_close(&body);
+    audit_log(event, &(struct audit){.x = &login->x,
+                                     .client = &login->client,
+                                     .actor_id = opened ? login->known_id : 0,
+                                     .subject_id = login->known_id,
+                                     .subject = login->known_name,
+                                     .session_id = opened ? login->call.write.session.id : NULL});
 }
 
 static void login_refuse(struct timer *timer)
@@ -241,6 +257,7 @@ static void login_refuse_in_time(struct login *login)
 {
     const uint64_t now_us = clock_monotonic_us();
 
+    login_audit(login, AUDIT_LOGIN_FAILED);
     if (login->x.req == NULL)
         return;
     exchange_hold(&login->x);
@@ -248,17 +265,57 @@ static void login_refuse_in_time(struct login *login)
                      login->refuse_at_us > now_us ? login->refuse_at_us - now_us : 0, login_refuse);
 }
 
+static void login_answer(struct login *login)
+{
+    struct exchange *x = &login->x;
+    struct buffer body;
+
+    x->user_id = login->known_id;
+    buffer_open(&body);
+    buffer_add_text(&body, "{\"detail\":\"Login successful\",\"date_time\":\"");
+    buffer_add(&body, clock_local(&x->loop->clock), CLOCK_LOCAL_LENGTH);
+    buffer_add_text(&body, "\",\"token\":");
+    token_pair_add(&body, &login->pair, login->call.write.session.issued_at_s);
+    buffer_add_char(&body, '}');
+    reply_json(x, 200, body.at, body.length);
+    buffer_close(&body);
+}
+
+static void login_committed(struct store_call *call)
+{
+    struct login *login = H2O_STRUCT_FROM_MEMBER(struct login, call, call);
+
+    if (call->write.outcome == STORE_OK) {
+        login_audit(login, AUDIT_LOGIN);
+        login_answer(login);
+    } else if (call->write.outcome == STORE_NOT_FOUND) {
+        login_refuse_in_time(login); /* deactivated or deleted meanwhile */
+    } else {
+        store_call_fail(call);
+    }
+}
+
+/* Whether the client is still there changes nothing about what its attempt was. */
+static enum throttle_result login_result(const struct login *login)
+{
+    if (login->job.outcome != JOB_RAN || login->outcome == LOGIN_FAILED ||
+        login->outcome == LOGIN_CLIENT_LEFT)
+        return THROTTLE_NOT_TRIED;
+    return login->outcome == LOGIN_RIGHT ? THROTTLE_SUCCEEDED : THROTTLE_FAILED;
+}
+
 static void login_done(struct job *job)
 {
     struct login *login = H2O_STRUCT_FROM_MEMBER(struct login, job, job);
     struct exchange *x = &login->x;
 
+    gate_leave(x, &login->permit, login_result(login));
     if (job->outcome == JOB_TOO_OLD)
         reply_fault(x, FAULT_BUSY);
     else if (job->outcome == JOB_CANCELLED)
         assert(x->req == NULL);
     else if (login->outcome == LOGIN_RIGHT)
-        login_answer(login);
+        store_call_start(&login->call, x, login_committed);
     else if (login->outcome == LOGIN_REFUSED)
         login_refuse_in_time(login);
     else if (login->outcome == LOGIN_CLIENT_LEFT)

@@ -8,6 +8,7 @@
 #include "auth/floor_watch.h"
 #include "auth/old_database.h"
 #include "auth/state.h"
+#include "auth/throttle_watch.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -15,12 +16,23 @@
 
 #define WORKER_NICE     10
 #define STORE_BATCH_MAX 256
-/* A login verifies one hash and may renew it: two. */
+/* A login verifies one hash and may renew it, a changed password takes two as well. */
 #define HASHES_PER_LOGIN 2
 
 static const struct route routes[] = {
     {"POST", AUTH_PATH_SIGNUP, &signup_size, signup_handle, ROUTE_TAKES_JSON},
     {"POST", AUTH_PATH_LOGIN, &login_size, login_handle, ROUTE_TAKES_JSON},
+    {"POST", AUTH_PATH_REFRESH, &refresh_size, refresh_handle, ROUTE_TAKES_JSON},
+    {"POST", AUTH_PATH_LOGOUT, &logout_size, logout_handle, ROUTE_TAKES_JSON},
+    {"GET", AUTH_PATH_ME, NULL, me_handle, 0},
+    {"PUT", AUTH_PATH_PASSWORD, &change_password_size, change_password_handle, ROUTE_TAKES_JSON},
+    {"GET", AUTH_PATH_SESSIONS, NULL, sessions_list_handle, 0},
+    {"DELETE", AUTH_PATH_SESSION, &session_end_size, session_end_handle, 0},
+    {"GET", AUTH_PATH_ADMIN_USERS, NULL, admin_list_handle, 0},
+    {"GET", AUTH_PATH_ADMIN_USER, &admin_user_size, admin_show_handle, 0},
+    {"PATCH", AUTH_PATH_ADMIN_USER, &admin_user_size, admin_change_handle, ROUTE_TAKES_JSON},
+    {"DELETE", AUTH_PATH_ADMIN_USER, &admin_user_size, admin_delete_handle, 0},
+    {"DELETE", AUTH_PATH_ADMIN_SESSIONS, &admin_user_size, admin_end_sessions_handle, 0},
     {"POST", AUTH_PATH_VALIDATE_TOKEN, NULL, validate_handle, 0},
     {"POST", AUTH_PATH_VALIDATE_TOKENS, NULL, validate_many_handle, ROUTE_TAKES_JSON | ROUTE_LARGE_BODY},
     {"GET", AUTH_PATH_VERIFY, NULL, verify_handle, 0},
@@ -54,6 +66,7 @@ static bool open_policy(struct auth *auth, char *error, size_t error_size)
                              config->password_cost, error, error_size))
         return false;
     signup_set_up(&auth->policy);
+    change_password_set_up(&auth->policy);
     const uint64_t hash_ms = (clock_monotonic_us() - started_us) / 1000 + 1;
     if (config->password_queue_age_ms + HASHES_PER_LOGIN * hash_ms < config->relay_timeout_ms)
         return true;
@@ -83,6 +96,29 @@ static bool open_store(struct auth *auth, char *error, size_t error_size)
         return false;
     auth->store = user_store_open(auth->config->database_url, &options, error, error_size);
     return auth->store != NULL;
+}
+
+static bool throttling_is_on(const struct auth *auth)
+{
+    return auth->config->throttle == CONFIG_THROTTLE_ON;
+}
+
+static void open_throttle(struct auth *auth)
+{
+    const struct throttle_options options = throttle_options_of(auth->config);
+
+    auth->throttle = throttle_open(&options);
+    if (throttling_is_on(auth))
+        throttle_watch_restore(auth);
+}
+
+static void close_throttle(struct auth *auth)
+{
+    if (auth->throttle == NULL)
+        return;
+    if (throttling_is_on(auth))
+        throttle_watch_keep(auth);
+    throttle_close(auth->throttle);
 }
 
 static void *open_hasher(void *context)
@@ -115,6 +151,7 @@ static void auth_close(struct service *service)
     struct auth *auth = service->state;
 
     workers_close(auth->workers);
+    close_throttle(auth);
     user_store_close(auth->store);
     refusal_floor_close(&auth->floor);
     token_keys_wipe(&auth->keys);
@@ -133,6 +170,7 @@ static bool auth_open(struct service *service, char *error, size_t error_size)
         auth_close(service);
         return false;
     }
+    open_throttle(auth);
     auth->workers = open_workers(auth->config);
     return true;
 }
@@ -147,12 +185,15 @@ static void open_loop(struct loop *loop)
     loop->state = state;
     if (loop->index == 0)
         state->floor_watch = floor_watch_open(loop);
+    if (loop->index == 0 && throttling_is_on(auth))
+        state->throttle_watch = throttle_watch_open(loop);
 }
 
 static void close_loop(struct loop *loop)
 {
     struct auth_loop *state = auth_loop_of(loop);
 
+    throttle_watch_close(state->throttle_watch);
     floor_watch_close(state->floor_watch);
     token_memory_close(state->memory);
     free(state);

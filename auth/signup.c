@@ -10,9 +10,15 @@
 #include <assert.h>
 #include <string.h>
 
+#include "auth/answer.h"
+#include "auth/audit.h"
+#include "auth/client.h"
+#include "auth/common_passwords.h"
+#include "auth/gate.h"
 #include "auth/judge.h"
 #include "auth/names.h"
 #include "auth/state.h"
+#include "auth/store_call.h"
 #include "core/authorization.h"
 #include "core/log.h"
 #include "core/reply.h"
@@ -29,10 +35,12 @@ struct signup {
     struct exchange x;
     struct reading *reading;
     struct signup_form form;
+    struct client client;
+    uint64_t admin_id; /* the administrator who asked for it; 0: nobody had to */
+    struct throttle_permit permit;
     struct job job;
     bool hashed;
-    struct store_write write;
-    struct task committed;
+    struct store_call call;
 };
 
 const size_t signup_size = sizeof(struct signup);
@@ -83,7 +91,7 @@ static void signup_free(struct exchange *x)
     struct signup *signup = (struct signup *)x;
 
     reading_close(signup->reading);
-    password_wipe(&signup->write, sizeof signup->write);
+    store_call_close(&signup->call);
 }
 
 static void signup_on_gone(struct exchange *x)
@@ -91,28 +99,20 @@ static void signup_on_gone(struct exchange *x)
     job_cancel(&((struct signup *)x)->job);
 }
 
-/* --- may this be an administrator?
- * ---------------------------------------------------------------------------- */
+/* --- may they?
+ * -------------------------------------------------------------------------------------------------- */
 
-/* The gateway says whose request it is ("unknown" behind a proxy); asked directly, the peer is the client. */
-static bool client_is_on_loopback(const struct exchange *x)
+/* "unknown" behind a proxy that is not trusted. */
+static bool client_is_on_loopback(const struct signup *signup)
 {
-    char address[EXCHANGE_ADDRESS_MAX_BYTES + 1];
-    size_t count;
+    const struct exchange *x = &signup->x;
+    const char *address = signup->client.address;
     size_t forwarded;
-    const h2o_iovec_t told = exchange_header(x, "x-client-address", &count);
 
     exchange_header(x, "x-forwarded-for", &forwarded);
     if (forwarded == 0)
         exchange_header(x, "forwarded", &forwarded);
-    if (forwarded > 0 || count > 1 || told.len >= sizeof address)
-        return false;
-    exchange_peer(x, address);
-    if (count == 1) {
-        memcpy(address, told.base, told.len);
-        address[told.len] = '\0';
-    }
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+    return forwarded == 0 && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0);
 }
 
 static bool store_never_had_an_admin(struct auth *auth)
@@ -122,14 +122,16 @@ static bool store_never_had_an_admin(struct auth *auth)
     return user_store_status(auth->store, &status) == STORE_OK && !status.had_admin;
 }
 
-static bool asked_by_an_admin(struct exchange *x)
+static bool asked_by_an_admin(struct signup *signup)
 {
+    struct exchange *x = &signup->x;
     h2o_iovec_t token;
     struct user user = {0};
     const bool is_admin = authorization_read(x, &token) == AUTHORIZATION_TOKEN &&
                           judge_access_token(x->loop, token.base, token.len, &user) == VERDICT_VALID &&
                           user.is_admin;
 
+    signup->admin_id = is_admin ? user.id : 0;
     password_wipe(&user, sizeof user);
     return is_admin;
 }
@@ -137,8 +139,7 @@ static bool asked_by_an_admin(struct exchange *x)
 /* ADMIN_SIGNUP. Where only the first one may, the store decides in the end. */
 static bool may_be_admin(struct signup *signup)
 {
-    struct exchange *x = &signup->x;
-    struct auth *auth = auth_of(x);
+    struct auth *auth = auth_of(&signup->x);
 
     switch ((enum admin_signup)auth->config->admin_signup) {
     case ADMIN_SIGNUP_OPEN:
@@ -146,10 +147,25 @@ static bool may_be_admin(struct signup *signup)
     case ADMIN_SIGNUP_CLOSED:
         return false;
     case ADMIN_SIGNUP_FIRST:
-        signup->write.first_admin_only = client_is_on_loopback(x) && store_never_had_an_admin(auth);
-        return signup->write.first_admin_only || asked_by_an_admin(x);
+        signup->call.write.first_admin_only = client_is_on_loopback(signup) && store_never_had_an_admin(auth);
+        return signup->call.write.first_admin_only || asked_by_an_admin(signup);
     }
     return false;
+}
+
+/* SIGNUP, then ADMIN_SIGNUP. FAULT_COUNT: they may. */
+static enum fault not_allowed(struct signup *signup)
+{
+    switch ((enum config_signup)auth_of(&signup->x)->config->signup) {
+    case CONFIG_SIGNUP_OPEN:
+        break;
+    case CONFIG_SIGNUP_CLOSED:
+        return FAULT_SIGNUP_CLOSED;
+    case CONFIG_SIGNUP_ADMIN:
+        if (!asked_by_an_admin(signup))
+            return FAULT_SIGNUP_BY_ADMIN_ONLY;
+    }
+    return signup->form.is_admin && !may_be_admin(signup) ? FAULT_ADMIN_REQUIRED : FAULT_COUNT;
 }
 
 /* --- arrived
@@ -191,22 +207,50 @@ static enum fault already_taken(struct signup *signup)
     return fault;
 }
 
+static void signup_submit(struct signup *signup)
+{
+    struct exchange *x = &signup->x;
+
+    signup->job.run = signup_hash;
+    signup->job.done = signup_hashed;
+    exchange_hold(x);
+    if (workers_submit(auth_of(x)->workers, x->loop, &signup->job))
+        return;
+    gate_leave(x, &signup->permit, THROTTLE_NOT_TRIED);
+    reply_fault(x, FAULT_BUSY);
+    exchange_release(x);
+}
+
+/* Refused for what it asks: counted, so that names cannot be asked for without end. */
+static void signup_judge(struct signup *signup)
+{
+    struct exchange *x = &signup->x;
+    const enum fault refused = not_allowed(signup);
+    const enum fault taken = refused == FAULT_COUNT ? already_taken(signup) : FAULT_COUNT;
+
+    if (refused == FAULT_COUNT && taken == FAULT_COUNT) {
+        signup_submit(signup);
+        return;
+    }
+    gate_leave(x, &signup->permit, THROTTLE_FAILED);
+    if (refused != FAULT_COUNT)
+        reply_fault(x, refused);
+    else
+        reply_taken(signup, taken);
+}
+
+/* The order is the contract's: fields, throttle, who may, what is taken. */
 static void signup_start(struct signup *signup)
 {
     struct exchange *x = &signup->x;
-    const enum fault taken = already_taken(signup);
+    const struct signup_form *form = &signup->form;
+    const char *weakness = password_weakness(form->password.at, form->password.length, form->username.at,
+                                             form->username.length, form->email.at, form->email.length);
 
-    if (taken != FAULT_COUNT) {
-        reply_taken(signup, taken);
-        return;
-    }
-    signup->job.run = signup_hash;
-    signup->job.done = signup_hashed;
-    if (!workers_submit(auth_of(x)->workers, x->loop, &signup->job)) {
-        reply_fault(x, FAULT_BUSY);
-        return;
-    }
-    exchange_hold(x);
+    if (weakness != NULL)
+        answer_field_fault(x, "password", weakness);
+    else if (gate_signup(x, &signup->client, &signup->permit))
+        signup_judge(signup);
 }
 
 void signup_handle(struct exchange *x)
@@ -216,13 +260,12 @@ void signup_handle(struct exchange *x)
 
     x->done = signup_free;
     x->on_gone = signup_on_gone;
+    client_read(&signup->client, x);
     buffer_open(&faults);
     signup->reading =
         schema_read(&signup_form, x->req->entity.base, x->req->entity.len, &signup->form, &faults);
     if (faults.length > 0)
         reply_fault_detail(x, FAULT_UNPROCESSABLE, faults.at, faults.length);
-    else if (signup->form.is_admin && !may_be_admin(signup))
-        reply_fault(x, FAULT_ADMIN_REQUIRED);
     else
         signup_start(signup);
     buffer_close(&faults);
@@ -234,7 +277,7 @@ void signup_handle(struct exchange *x)
 static void signup_hash(struct job *job, void *hasher)
 {
     struct signup *signup = H2O_STRUCT_FROM_MEMBER(struct signup, job, job);
-    struct user *user = &signup->write.user;
+    struct user *user = &signup->call.write.user;
 
     signup->hashed = password_hash(hasher, &auth_of(&signup->x)->policy, signup->form.password.at,
                                    signup->form.password.length, user->password_hash);
@@ -248,7 +291,7 @@ static void signup_hash(struct job *job, void *hasher)
 static void reply_created(struct signup *signup)
 {
     struct exchange *x = &signup->x;
-    const struct user *user = &signup->write.user;
+    const struct user *user = &signup->call.write.user;
     struct buffer body;
 
     x->user_id = user->id;
@@ -266,13 +309,25 @@ static void reply_created(struct signup *signup)
     buffer_close(&body);
 }
 
-static void signup_committed(struct task *task)
+static void signup_audit(const struct signup *signup)
 {
-    struct signup *signup = H2O_STRUCT_FROM_MEMBER(struct signup, committed, task);
-    struct exchange *x = &signup->x;
+    const struct user *user = &signup->call.write.user;
 
-    switch (signup->write.outcome) {
+    audit_log(AUDIT_SIGNUP, &(struct audit){.x = &signup->x,
+                                            .client = &signup->client,
+                                            .actor_id = signup->admin_id > 0 ? signup->admin_id : user->id,
+                                            .subject_id = user->id,
+                                            .subject = user->username,
+                                            .change = user->is_admin ? "is_admin=true" : NULL});
+}
+
+static void signup_committed(struct store_call *call)
+{
+    struct signup *signup = H2O_STRUCT_FROM_MEMBER(struct signup, call, call);
+
+    switch (call->write.outcome) {
     case STORE_OK:
+        signup_audit(signup);
         reply_created(signup);
         break;
     case STORE_USERNAME_TAKEN:
@@ -282,35 +337,23 @@ static void signup_committed(struct task *task)
         reply_taken(signup, FAULT_EMAIL_TAKEN);
         break;
     case STORE_NOT_FIRST_ADMIN:
-        reply_fault(x, FAULT_ADMIN_REQUIRED);
+        reply_fault(call->x, FAULT_ADMIN_REQUIRED);
         break;
     case STORE_FULL:
-        reply_fault(x, FAULT_STORE_FULL);
-        break;
     case STORE_NOT_FOUND:
     case STORE_LAST_ADMIN:
     case STORE_CONFLICT:
     case STORE_REPLAYED:
     case STORE_REUSED:
     case STORE_FAILED:
-        reply_fault(x, FAULT_INTERNAL);
+        store_call_fail(call);
         break;
     }
-    exchange_release(x);
-}
-
-/* On the writer's thread. */
-static void signup_on_commit(struct store_write *write)
-{
-    struct signup *signup = H2O_STRUCT_FROM_MEMBER(struct signup, write, write);
-
-    signup->committed.run = signup_committed;
-    loop_post(signup->x.loop, &signup->committed);
 }
 
 static void signup_write(struct signup *signup)
 {
-    struct user *user = &signup->write.user;
+    struct user *user = &signup->call.write.user;
     const struct signup_form *form = &signup->form;
 
     assert(form->username.length <= USER_NAME_MAX_BYTES && form->email.length <= USER_EMAIL_MAX_BYTES);
@@ -318,13 +361,8 @@ static void signup_write(struct signup *signup)
     memcpy(user->email, form->email.at, form->email.length);
     user->is_admin = form->is_admin;
     user->is_active = true;
-    signup->write.kind = STORE_CREATE_USER;
-    signup->write.done = signup_on_commit;
-    exchange_hold(&signup->x);
-    if (!user_store_write(auth_of(&signup->x)->store, &signup->write)) {
-        reply_fault(&signup->x, FAULT_BUSY);
-        exchange_release(&signup->x);
-    }
+    signup->call.write.kind = STORE_CREATE_USER;
+    store_call_start(&signup->call, &signup->x, signup_committed);
 }
 
 static void signup_hashed(struct job *job)
@@ -332,6 +370,8 @@ static void signup_hashed(struct job *job)
     struct signup *signup = H2O_STRUCT_FROM_MEMBER(struct signup, job, job);
     struct exchange *x = &signup->x;
 
+    gate_leave(x, &signup->permit,
+               job->outcome == JOB_RAN && signup->hashed ? THROTTLE_SUCCEEDED : THROTTLE_NOT_TRIED);
     if (job->outcome == JOB_TOO_OLD)
         reply_fault(x, FAULT_BUSY);
     else if (job->outcome == JOB_CANCELLED)

@@ -153,12 +153,22 @@ static const struct command_option add_options[] = {
 static const struct command_option list_options[] = {
     {.name = "--after", .value_name = "ID", .sentence = "Only users with a greater ID."},
     {.name = "--limit", .value_name = "N", .sentence = "At most so many, 1 to 1000 (100)."},
+    {.name = "--name", .value_name = "NAME", .sentence = "Only the user of this name."},
+    {.name = "--admin", .value_name = "yes|no", .sentence = "Only administrators, or only others."},
+    {.name = "--active", .value_name = "yes|no", .sentence = "Only active ones, or only inactive ones."},
     {.name = "--json", .sentence = "As JSON."},
 };
 
 static const struct command_option delete_options[] = {
     {.name = "--id", .value_name = "N", .sentence = "The user with this ID, in place of NAME."},
     {.name = "--yes", .sentence = "Without being asked."},
+};
+
+static const struct command_option sessions_options[] = {
+    {.name = "--id", .value_name = "N", .sentence = "The user with this ID, in place of NAME."},
+    {.name = "--end", .value_name = "SID", .sentence = "Ends this session."},
+    {.name = "--end-all", .sentence = "Ends them all."},
+    {.name = "--json", .sentence = "As JSON."},
 };
 
 #define OPTIONS(rows) .options = (rows), .option_count = sizeof(rows) / sizeof(rows)[0]
@@ -173,9 +183,8 @@ static const struct command add = {PATH("add"),
                                    .positional_max = 2,
                                    .run = user_add_run,
                                    .more_help = password_help};
-static const struct command list = {PATH("list"), .synopsis = "[--after ID] [--limit N] [--json]",
-                                    .sentence = "Lists users by ID.", OPTIONS(list_options),
-                                    .run = user_list_run};
+static const struct command list = {PATH("list"), .synopsis = "[OPTIONS]", .sentence = "Lists users by ID.",
+                                    OPTIONS(list_options), .run = user_list_run};
 static const struct command show_one = {PATH("show"), .sentence = "Shows one user.", ONE, .run = run_show};
 static const struct command promote = {PATH("promote"), .sentence = "Makes a user an administrator.", ONE,
                                        .run = run_mark};
@@ -188,6 +197,12 @@ static const struct command deactivate = {PATH("deactivate"),
                                           ONE, .run = run_mark};
 static const struct command passwd = {PATH("passwd"), .sentence = "Sets a new password.", ONE,
                                       .run = run_passwd, .more_help = password_help};
+static const struct command sessions = {PATH("sessions"),
+                                        .synopsis = "NAME | --id N [--end SID | --end-all] [--json]",
+                                        .sentence = "Shows or ends the sessions of a user.",
+                                        OPTIONS(sessions_options),
+                                        .positional_max = 1,
+                                        .run = user_sessions_run};
 static const struct command delete_one = {PATH("delete"),
                                           .synopsis = "NAME | --id N [--yes]",
                                           .sentence = "Deletes a user.",
@@ -196,13 +211,14 @@ static const struct command delete_one = {PATH("delete"),
                                           .run = run_delete};
 
 static const struct command *const user_commands[] = {
-    &add, &list, &show_one, &promote, &demote, &activate, &deactivate, &passwd, &delete_one,
+    &add, &list, &show_one, &promote, &demote, &activate, &deactivate, &passwd, &sessions, &delete_one,
 };
 
 static void more_help(void)
 {
     puts("\nIt works on the store that DATABASE_URL names, while auth is running or not, as the user who "
          "owns it.\n"
+         "passwd, deactivate and delete end the user's sessions, from the next request on.\n"
          "The last active administrator can be neither demoted, deactivated nor deleted.");
 }
 

@@ -37,9 +37,9 @@ int desk_write(struct desk *desk, struct store_write *write);
 /* Decimal digits into a number. False for anything else. */
 bool desk_number(const char *text, uint64_t *number);
 
-/* Prints users as a table, or as {"users": [...], "next_after": N or null}. */
+/* Prints users as a table, or as {"users": [...], "next_after": N or null}; 0 is null. */
 void users_print_table(const struct user *users, size_t count);
-void users_print_json(const struct user *users, size_t count, bool more);
+void users_print_json(const struct user *users, size_t count, uint64_t next_after);
 
 /* "Promoted ada, user ID 3." */
 void user_say(const char *verb, const struct user *user);
@@ -50,6 +50,7 @@ bool desk_set_password(const struct desk *desk, struct user *user);
 /* Commands with files of their own. */
 int user_add_run(const struct arguments *arguments);
 int user_list_run(const struct arguments *arguments);
+int user_sessions_run(const struct arguments *arguments);
 
 /* Prints all there is to say of one user, but the hash. */
 void user_print(const struct user *user);

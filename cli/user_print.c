@@ -87,7 +87,7 @@ static void add_json(struct buffer *out, const struct user *user)
     buffer_add_text(out, "\"}");
 }
 
-void users_print_json(const struct user *users, size_t count, bool more)
+void users_print_json(const struct user *users, size_t count, uint64_t next_after)
 {
     struct buffer out;
 
@@ -98,8 +98,8 @@ void users_print_json(const struct user *users, size_t count, bool more)
         add_json(&out, &users[i]);
     }
     buffer_add_text(&out, "], \"next_after\": ");
-    if (more && count > 0)
-        buffer_add_number(&out, users[count - 1].id);
+    if (next_after > 0)
+        buffer_add_number(&out, next_after);
     else
         buffer_add_text(&out, "null");
     printf("%s}\n", out.at);
