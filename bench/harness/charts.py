@@ -10,13 +10,13 @@ STYLE = """
   .title { font-size: 15px; font-weight: 600; } .faint { fill: #59636e; font-size: 12px; }
   .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
   .grid { stroke: #d0d7de; } .ours { fill: #0969da; } .other { fill: #8c959f; }
-  .ours-line { fill: none; stroke: #0969da; stroke-width: 2; } .other-line { fill: none; stroke: #8c959f; stroke-width: 2; }
+  .ours-line { fill: none; stroke: #0969da; stroke-width: 2; }
   .storm { fill: #bc4c00; } .storm-line { fill: none; stroke: #bc4c00; stroke-width: 2; }
   @media (prefers-color-scheme: dark) {
-    .card { fill: #0d1117; stroke: #3d444d; } text { fill: #f0f6fc; } .value { stroke: #0d1117; } .faint { fill: #9198a1; }
+    .card { fill: #0d1117; stroke: #3d444d; } text { fill: #f0f6fc; } .value { stroke: #0d1117; }
+    .faint { fill: #9198a1; }
     .grid { stroke: #3d444d; } .ours { fill: #4493f8; } .other { fill: #7d8590; }
-    .ours-line { stroke: #4493f8; } .other-line { stroke: #7d8590; }
-    .storm { fill: #f0883e; } .storm-line { stroke: #f0883e; }
+    .ours-line { stroke: #4493f8; } .storm { fill: #f0883e; } .storm-line { stroke: #f0883e; }
   }
 """
 
@@ -73,10 +73,11 @@ def panel(top, title, unit, bars):
     return parts, bottom + 68
 
 
-def throughput(figures):
+def throughput(figures, loops):
     """Throughput beside ceilings and peers: a panel for each that counts."""
     by_name = {figure.name: figure for figure in figures if figure.ours and not figure.fault}
     median = statistics.median
+    rate = f"requests per second, {loops} loop{'s' if loops > 1 else ''} each"
     panels = []
     message, nginx, http2 = (by_name.get(name) for name in ("message", "message vs nginx", "message, HTTP/2"))
     bars = []
@@ -85,10 +86,11 @@ def throughput(figures):
     if nginx:
         bars += [("nginx, same services", median(nginx.other), "other")]
     if bars:
-        panels.append(("GET /user/message, HTTP/1.1", "requests per second, one loop", bars))
+        panels.append(("GET /user/message, HTTP/1.1", rate, bars))
     if http2:
-        bars = [(name.split(",")[0], median(values), "other") for name, values in http2.beside.items() if "bare" in name]
-        panels.append(("GET /user/message, HTTP/2, 16 connections × 32 streams", "requests per second, one loop",
+        bars = [(name.split(",")[0], median(values), "other")
+                for name, values in http2.beside.items() if "bare" in name]
+        panels.append(("GET /user/message, HTTP/2, 16 connections × 32 streams", rate,
                        bars + [("token-relay", median(http2.ours), "ours")]))
     if "login" in by_name:
         login = by_name["login"]
@@ -96,7 +98,7 @@ def throughput(figures):
             ("crypt(3) alone", median(login.other), "other"), ("token-relay", median(login.ours), "ours")]))
     if "validate" in by_name:
         validate = by_name["validate"]
-        panels.append(("POST /validate-token, by number of users", "requests per second, one loop", [
+        panels.append(("POST /validate-token, by number of users", rate, [
             (validate.other_is, median(validate.other), "other"), (validate.ours_is, median(validate.ours), "ours")]))
     parts, top = [], 34
     for title, unit, bars in panels:
@@ -143,9 +145,9 @@ def latency(figure):
     return document(BOTTOM + 60, "Latency percentiles of messages, in quiet and in a storm of logins", parts)
 
 
-def write(folder, figures):
+def write(folder, figures, loops):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "throughput.svg").write_text(throughput(figures), encoding="utf-8")
+    (folder / "throughput.svg").write_text(throughput(figures, loops), encoding="utf-8")
     storm = next((figure for figure in figures if figure.name == "storm" and not figure.fault), None)
     if storm:
         (folder / "latency.svg").write_text(latency(storm), encoding="utf-8")

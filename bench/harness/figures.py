@@ -229,7 +229,8 @@ class Bench:
         figure.details["logins_per_second"] = [
             {kind: round(result[kind] / result["seconds"], 1) for kind in ("offered", "right", "refused")}
             for result in logins]
-        figure.note = (f"{self.options.storm_rate} messages/s offered; {2 * capacity:.0f} logins/s offered in the storm, "
+        figure.note = (f"{self.options.storm_rate} messages/s offered; "
+                       f"{2 * capacity:.0f} logins/s offered in the storm, "
                        f"{statistics.median(entry['right'] for entry in figure.details['logins_per_second']):.0f} "
                        "answered, the rest refused with Retry-After")
 

@@ -29,10 +29,14 @@ def machine():
 
 
 def commit():
-    """The commit that was measured; `-dirty` if something was changed since."""
+    """The commit that was measured; `-dirty` if something but the results of an earlier run was changed since."""
+    def git(*arguments):
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30,
+                              check=True).stdout.strip()
+
     try:
-        return subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], cwd=ROOT,
-                              capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench/results", ":!bench/charts")
+        return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
