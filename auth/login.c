@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/state.h"
 #include "core/clock.h"
@@ -15,7 +16,7 @@
 #include "core/reply.h"
 #include "core/schema.h"
 
-enum login_outcome { LOGIN_RIGHT, LOGIN_REFUSED, LOGIN_FAILED };
+enum login_outcome { LOGIN_RIGHT, LOGIN_REFUSED, LOGIN_FAILED, LOGIN_CLIENT_LEFT };
 
 struct login_form {
     struct text username;
@@ -28,6 +29,7 @@ struct login {
     struct login_form form;
     struct job job;
     struct timer timer; /* a refusal waits for its time */
+    int socket;         /* to see whether the client is still there; -1 where H2O tells */
     enum login_outcome outcome;
     uint64_t refuse_at_us;
     uint64_t user_id;
@@ -57,6 +59,8 @@ static void login_free(struct exchange *x)
     struct login *login = (struct login *)x;
 
     reading_close(login->reading);
+    if (login->socket >= 0)
+        close(login->socket);
     password_wipe(login->access_token, sizeof login->access_token);
     password_wipe(login->refresh_token, sizeof login->refresh_token);
 }
@@ -79,6 +83,7 @@ void login_handle(struct exchange *x)
 
     x->done = login_free;
     x->on_gone = login_on_gone;
+    login->socket = exchange_watch_socket(x);
     buffer_open(&faults);
     login->reading = schema_read(&login_form, x->req->entity.base, x->req->entity.len, &login->form, &faults);
     login->job.run = login_run;
@@ -193,6 +198,10 @@ static void login_run(struct job *job, void *hasher)
     struct login *login = H2O_STRUCT_FROM_MEMBER(struct login, job, job);
     struct user user = {0};
 
+    if (exchange_socket_is_closed(login->socket)) {
+        login->outcome = LOGIN_CLIENT_LEFT; /* gave up while this waited: a hash would be for nobody */
+        return;
+    }
     login->outcome = judge(login, hasher, &user);
     password_wipe(&user, sizeof user);
 }
@@ -252,6 +261,8 @@ static void login_done(struct job *job)
         login_answer(login);
     else if (login->outcome == LOGIN_REFUSED)
         login_refuse_in_time(login);
+    else if (login->outcome == LOGIN_CLIENT_LEFT)
+        reply_fault(x, FAULT_CLIENT_LEFT);
     else
         reply_fault(x, FAULT_INTERNAL);
     exchange_release(x);

@@ -55,6 +55,7 @@ void buffer_close(struct buffer *buffer)
 void buffer_clear(struct buffer *buffer)
 {
     check(buffer);
+    explicit_bzero(buffer->at, buffer->length);
     buffer->length = 0;
     buffer->at[0] = '\0';
 }

@@ -20,6 +20,7 @@ struct buffer {
 void buffer_open(struct buffer *buffer);
 /* Wipes and frees. */
 void buffer_close(struct buffer *buffer);
+/* Wipes, and keeps the memory for what comes next. */
 void buffer_clear(struct buffer *buffer);
 
 void buffer_add(struct buffer *buffer, const char *bytes, size_t length);

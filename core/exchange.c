@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,21 @@ h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *
     return value;
 }
 
+int exchange_watch_socket(const struct exchange *x)
+{
+    const bool is_http1 = x->req != NULL && x->req->version < 0x200;
+    const h2o_socket_t *socket = is_http1 ? x->req->conn->callbacks->get_socket(x->req->conn) : NULL;
+
+    return socket == NULL ? -1 : fcntl(h2o_socket_get_fd((h2o_socket_t *)socket), F_DUPFD_CLOEXEC, 0);
+}
+
+bool exchange_socket_is_closed(int socket)
+{
+    char byte;
+
+    return socket >= 0 && recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1])
 {
     struct sockaddr_storage peer = {0};
@@ -150,6 +166,26 @@ static bool id_is_good(h2o_iovec_t id)
     return true;
 }
 
+static char *put_hex(char *at, uint64_t number, unsigned digits)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (unsigned i = digits; i > 0; i--) {
+        at[i - 1] = hex[number & 15];
+        number >>= 4;
+    }
+    return at + digits;
+}
+
+static unsigned hex_digits(uint64_t number)
+{
+    unsigned digits = 1;
+
+    while ((number >>= 4) != 0)
+        digits++;
+    return digits;
+}
+
 /* Unique, not secret: 64 random bits per thread and a count. */
 void exchange_make_id(char id[REQUEST_ID_MAX_BYTES + 1])
 {
@@ -158,8 +194,10 @@ void exchange_make_id(char id[REQUEST_ID_MAX_BYTES + 1])
 
     if (prefix == 0 && getrandom(&prefix, sizeof prefix, 0) != (ssize_t)sizeof prefix)
         prefix = clock_monotonic_us();
-    snprintf(id, REQUEST_ID_MAX_BYTES + 1, "%016llx-%llx", (unsigned long long)prefix,
-             (unsigned long long)++count);
+    char *at = put_hex(id, prefix, 16);
+    *at++ = '-';
+    count++;
+    *put_hex(at, count, hex_digits(count)) = '\0';
 }
 
 static void set_id(struct exchange *x)

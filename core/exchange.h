@@ -76,6 +76,14 @@ h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *
 /* Writes a new request id: 16 hexadecimal digits of the thread, a count. */
 void exchange_make_id(char id[REQUEST_ID_MAX_BYTES + 1]);
 
+/*
+ * HTTP/1: H2O does not read while a request is worked on, so it does not learn that the client left. This
+ * duplicates the connection's descriptor, for any thread to ask exchange_socket_is_closed; the caller closes
+ * it. -1 on HTTP/2, where H2O does learn it (on_gone), and where there are no descriptors left.
+ */
+int exchange_watch_socket(const struct exchange *x);
+bool exchange_socket_is_closed(int socket);
+
 #define EXCHANGE_ADDRESS_MAX_BYTES 63
 /* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket). */
 void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1]);

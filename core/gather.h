@@ -59,13 +59,17 @@ struct question {
 
     struct question *previous; /* private from here: of the queue, or of the call */
     struct question *next;
+    struct question *older; /* of all that are under way, in the order of their deadlines */
+    struct question *newer;
+    uint64_t due_us;
     struct gather *gather;
     size_t index;
     bool is_queued;
-    struct timer timer;
 };
 
-/* On the loop's thread; the loop's relay makes the calls. Close with no question asked and no call under way.
+/*
+ * On the loop's thread; the loop's relay makes the calls. Close with no question under way; a call whose
+ * askers have all left is given up.
  */
 struct gather *gather_open(struct loop *loop, const struct gather_options *options);
 void gather_close(struct gather *gather);

@@ -144,7 +144,12 @@ void loop_timer_start(struct loop *loop, struct timer *timer, uint64_t delay_us,
     assert(!loop_timer_is_running(timer));
     timer->fire = fire;
     timer->due_us = clock_monotonic_us() + delay_us;
-    /* From the end: most timers of one kind wait equally long, so that a new one belongs last. */
+    /* What is due now goes to the front; else from the end: most of one kind wait equally long, a new one
+     * longest. */
+    if (delay_us == 0)
+        after = &loop->timers;
+    while (delay_us == 0 && after->next != &loop->timers && after->next->due_us <= timer->due_us)
+        after = after->next;
     while (after != &loop->timers && after->due_us > timer->due_us)
         after = after->previous;
     timer->previous = after;

@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/loop.h"
 #include "core/memory.h"
+#include "core/relay_answer.h"
 
 #define EVENTS_PER_WAIT 64
 #define MAX_AGE_MIN_S   1
@@ -54,52 +55,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
     return length;
 }
 
-/* Copies a header's value if it is short and printable: it may be sent on, so it must not carry anything
- * else. */
-static void take_value(char out[RELAY_HEADER_MAX_BYTES + 1], const char *value, size_t length)
-{
-    while (length > 0 && (*value == ' ' || *value == '\t'))
-        value++, length--;
-    while (length > 0 && (value[length - 1] == '\r' || value[length - 1] == '\n' || value[length - 1] == ' '))
-        length--;
-    if (length > RELAY_HEADER_MAX_BYTES)
-        return;
-    for (size_t i = 0; i < length; i++)
-        if (value[i] < ' ' || value[i] > '~')
-            return;
-    memcpy(out, value, length);
-    out[length] = '\0';
-}
-
-static void forget_headers(struct relay_answer *answer)
-{
-    answer->retry_after[0] = answer->www_authenticate[0] = answer->error_code[0] = '\0';
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
-    struct relay_answer *answer = &transfer->call->answer;
-    const struct {
-        const char *name;
-        char *value;
-    } wanted[] = {
-        {"retry-after:", answer->retry_after},
-        {"www-authenticate:", answer->www_authenticate},
-        {"error-code:", answer->error_code},
-    };
-    const size_t length = size * count;
 
-    if (length > 0 && (*line == '\r' || *line == '\n'))
-        transfer->head_is_whole = true;
-    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        forget_headers(answer), transfer->head_is_whole = false; /* what came before was a 1xx */
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0] && !transfer->head_is_whole; i++) {
-        const size_t name_length = strlen(wanted[i].name);
-        if (length > name_length && strncasecmp(line, wanted[i].name, name_length) == 0)
-            take_value(wanted[i].value, line + name_length, length - name_length);
-    }
-    return length;
+    relay_answer_take_line(&transfer->call->answer, line, size * count, &transfer->head_is_whole);
+    return size * count;
 }
 
 static enum relay_outcome outcome_of(const struct transfer *transfer, CURLcode code)
@@ -112,12 +73,20 @@ static enum relay_outcome outcome_of(const struct transfer *transfer, CURLcode c
     return code == CURLE_OPERATION_TIMEDOUT ? RELAY_TIMED_OUT : RELAY_UNREACHABLE;
 }
 
+/* Among them are tokens and the service key. */
+static void wipe_headers(struct transfer *transfer)
+{
+    for (struct curl_slist *at = transfer->headers; at != NULL; at = at->next)
+        explicit_bzero(at->data, strlen(at->data));
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+}
+
 /* Takes the transfer off curl and off its call; it keeps the body until transfer_rest. */
 static void transfer_detach(struct transfer *transfer)
 {
     curl_multi_remove_handle(transfer->relay->multi, transfer->easy);
-    curl_slist_free_all(transfer->headers);
-    transfer->headers = NULL;
+    wipe_headers(transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
     buffer_clear(&transfer->question);
@@ -240,6 +209,8 @@ static struct transfer *transfer_open(struct relay *relay)
     buffer_open(&transfer->body);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
+                     1L); /* or the loop would wait for a look-up that was given up */
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -376,7 +347,7 @@ bool call_start(struct relay *relay, struct call *call)
     transfer->too_large = false;
     transfer->head_is_whole = false;
     call->transfer = transfer;
-    forget_headers(&call->answer);
+    relay_answer_forget(&call->answer);
     set_url(transfer, call);
     set_method(transfer, call);
     set_headers(transfer, call);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 #define ENTITY_MAX_BYTES         (64u * 1024)
 #define ENTITY_MAX_BYTES_INSIDE  (512u * 1024)
 #define DESCRIPTORS_BESIDES      64
+#define DESCRIPTORS_PER_LOOP     16
 #define GRACEFUL_SHUTDOWN_MS_MAX 5000
 #define SENTENCE_MAX_BYTES       512
 
@@ -154,18 +156,24 @@ static struct loop_thread *start_loops(struct service *service)
     return threads;
 }
 
-/* Tells who started us that we listen: one byte to the descriptor named in the environment. */
-static void tell_ready(void)
+/* The descriptor to tell who started us that we listen, or -1. Before any thread: it changes the environment.
+ */
+static int take_ready_fd(void)
 {
     const char *name = getenv("TOKEN_RELAY_READY_FD");
     const long fd = name == NULL ? -1 : strtol(name, NULL, 10);
 
-    if (fd <= STDERR_FILENO)
-        return;
-    const ssize_t written = write((int)fd, "1", 1);
-    (void)written; /* nobody waits any more */
-    close((int)fd);
     unsetenv("TOKEN_RELAY_READY_FD");
+    return fd > STDERR_FILENO && fd <= INT_MAX ? (int)fd : -1;
+}
+
+static void tell_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    const ssize_t written = write(fd, "1", 1);
+    (void)written; /* nobody waits any more */
+    close(fd);
 }
 
 static void set_of_signals(sigset_t *signals)
@@ -211,24 +219,25 @@ static bool drain(struct service *service, struct loop_thread *threads)
     for (unsigned i = 0; i < service->loop_count; i++)
         loop_post(threads[i].loop, &threads[i].drain);
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(service->config->drain_timeout_ms / 1000);
     until.tv_nsec += (long)(service->config->drain_timeout_ms % 1000) * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     for (unsigned i = 0; i < service->loop_count && ended; i++)
-        while (!(ended = sem_timedwait(&threads[i].ended, &until) == 0) && errno == EINTR)
+        while (!(ended = sem_clockwait(&threads[i].ended, CLOCK_MONOTONIC, &until) == 0) && errno == EINTR)
             ;
     return ended;
 }
 
 static int run(struct service *service)
 {
+    const int ready_fd = take_ready_fd();
     struct loop_thread *threads = start_loops(service);
 
     log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
               LOG_NUMBER("loops", service->loop_count));
-    tell_ready();
+    tell_ready(ready_fd);
     wait_for_end();
     close(service->listener_fd);
     if (!drain(service, threads)) {
@@ -244,6 +253,13 @@ static int run(struct service *service)
     free(service->loops);
     free(threads);
     return 0;
+}
+
+/* Each loop that calls others may hold a connection for every call, and some more. */
+static uint64_t descriptors_besides(const struct service *service)
+{
+    return DESCRIPTORS_BESIDES +
+           service->loop_count * (service->config->relay_calls_max + DESCRIPTORS_PER_LOOP);
 }
 
 static bool set_up(struct service *service, char *error, size_t error_size)
@@ -262,7 +278,7 @@ static bool set_up(struct service *service, char *error, size_t error_size)
     service->loop_count =
         config->loops > 0 ? (unsigned)config->loops : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     service->connections_max =
-        listener_fit_descriptors(config->connections_max, DESCRIPTORS_BESIDES + 2 * config->relay_calls_max);
+        listener_fit_descriptors(config->connections_max, descriptors_besides(service));
     if (service->connections_max < config->connections_max)
         log_event(LOG_WARN, "connections_limited", LOG_NUMBER("connections_max", service->connections_max),
                   LOG_NUMBER("wanted", config->connections_max));

@@ -7,7 +7,6 @@
  *        └ the client leaves: its question is taken out of the queue, or its answer dropped
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,10 +147,11 @@ void message_handle(struct exchange *x)
 /* For the log: which calls carried this request's questions. */
 static void message_note_call(struct message *message, const struct question *question)
 {
-    char *calls = message->x.calls;
-    const size_t used = strlen(calls);
+    char *at = message->x.calls + strlen(message->x.calls);
 
-    snprintf(calls + used, sizeof message->x.calls - used, "%s%s", used > 0 ? "," : "", question->call_id);
+    if (at != message->x.calls)
+        *at++ = ',';
+    strcpy(at, question->call_id); /* there is room for two and a comma */
 }
 
 static void message_ask_message(struct message *message, bool is_admin)
