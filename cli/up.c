@@ -145,6 +145,17 @@ static int serve(const struct config *config, int ready_fd)
     return outcome != WATCH_FAILED && drained ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Whoever calls a service must know its port before it runs. */
+static bool ports_are_fixed(const struct config *config)
+{
+    if (config->gateway_listen.port != 0 && config->auth_listen.port != 0 && config->message_listen.port != 0)
+        return true;
+    command_fail(&up_command,
+                 "port 0 (any free port) is for a service run alone; give GATEWAY_LISTEN, AUTH_LISTEN "
+                 "and MESSAGE_LISTEN fixed ports");
+    return false;
+}
+
 /* Loads the settings; on a first run makes the secret that they lack, and loads them again. */
 static bool prepare(struct config *config)
 {
@@ -179,6 +190,10 @@ static int run_up(const struct arguments *arguments)
     const int ready_fd = take_ready_fd();
     if (!prepare(&config))
         return EXIT_FAILURE;
+    if (!ports_are_fixed(&config)) {
+        config_free(&config);
+        return EXIT_FAILURE;
+    }
     assert(config.secret_key[0] != '\0');
     /* Before the first thread is made: none of them may take a signal. */
     watch_block_signals();

@@ -304,7 +304,7 @@ static struct dotenv *parse_and_warn(const char *bytes, size_t length)
 static bool read_dotenv(struct dotenv **dotenv, char *error, size_t error_size)
 {
     *dotenv = NULL;
-    int fd = open(".env", O_RDONLY | O_CLOEXEC);
+    int fd = open(".env", O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
     if (fd < 0 && errno == ENOENT)
         return true;
 
