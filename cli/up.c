@@ -79,6 +79,7 @@ static void print_welcome(const struct config *config)
     char gateway[HEALTH_BASE_MAX_BYTES];
     char auth[HEALTH_BASE_MAX_BYTES];
     char message[HEALTH_BASE_MAX_BYTES];
+    char metrics[HEALTH_BASE_MAX_BYTES];
     const char *bold = terminal_colour(stdout, TERMINAL_BOLD);
     const char *plain = terminal_colour(stdout, TERMINAL_PLAIN);
 
@@ -89,6 +90,10 @@ static void print_welcome(const struct config *config)
     print_row("gateway", gateway, "  (for clients)");
     print_row("auth", auth, "  (internal)");
     print_row("message", message, "  (internal)");
+    if (*config->gateway_metrics_listen.host != '\0') {
+        health_base(&config->gateway_metrics_listen, metrics);
+        print_row("metrics", metrics, "/metrics  (of the gateway)");
+    }
     print_store(config);
     printf(
         "\nA first request to try, which signs a user up:\n\n"

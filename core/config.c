@@ -185,6 +185,11 @@ static bool load_address(struct loading *load, const struct config_row *row, con
            complain_value(load, row, found, why);
 }
 
+static bool load_address_or_off(struct loading *load, const struct config_row *row, const struct found *found)
+{
+    return strcasecmp(found->text, "off") == 0 || load_address(load, row, found); /* off: all zero */
+}
+
 static bool load_value(struct loading *load, const struct config_row *row, const struct found *found)
 {
     switch (row->kind) {
@@ -199,6 +204,8 @@ static bool load_value(struct loading *load, const struct config_row *row, const
         return load_choice(load, row, found);
     case CONFIG_KIND_ADDRESS:
         return load_address(load, row, found);
+    case CONFIG_KIND_ADDRESS_OR_OFF:
+        return load_address_or_off(load, row, found);
     case CONFIG_KIND_URL:
         return load_url(load, row, found);
     }

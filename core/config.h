@@ -35,7 +35,7 @@ struct config_url {
 /* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses: 0.0.0.0). Port 0: any that is free.
  */
 struct config_address {
-    char host[256]; /* never "" after config_load */
+    char host[256]; /* "" after config_load only where ADDRESS_OR_OFF is off */
     uint16_t port;
 };
 
@@ -54,6 +54,7 @@ typedef unsigned config_choice;
 #define CONFIG_TYPE_SIZE                                                       config_size
 #define CONFIG_TYPE_CHOICE                                                     config_choice
 #define CONFIG_TYPE_ADDRESS                                                    struct config_address
+#define CONFIG_TYPE_ADDRESS_OR_OFF                                             struct config_address
 #define CONFIG_TYPE_URL                                                        struct config_url
 struct config {
 #include "core/config.def"

@@ -65,8 +65,9 @@ static void set_headers(h2o_req_t *req, const struct fault_row *row, const char 
     add_header(req, "x-request-id", id);
 }
 
-static void log_refusal(const h2o_req_t *req, const struct fault_row *row, const char *id)
+static void tell_refusal(struct loop *loop, const h2o_req_t *req, const struct fault_row *row, const char *id)
 {
+    metrics_count(&loop->metrics, METRIC_REQUESTS, metrics_series_of_status(row->status));
     log_request(&(struct log_request){
         .request_id = id,
         .method = req->input.method.base,
@@ -93,7 +94,7 @@ static void replace(h2o_req_t *req, h2o_ostream_t ***slot)
     req->res.reason = status_reason(row->status);
     req->res.content_length = body.length;
     set_headers(req, row, id);
-    log_refusal(req, row, id);
+    tell_refusal(loop, req, row, id);
 
     struct replacement *replacement = (struct replacement *)h2o_add_ostream(req, sizeof *replacement, *slot);
     replacement->super.do_send = replacement_send;

@@ -46,6 +46,7 @@ static void end_request(struct exchange *x)
     x->cell->x = NULL;
     x->cell = NULL;
     x->req = NULL;
+    metrics_add(&x->loop->metrics, METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     if (x->connection != NULL)
         connection_request_ended(x->connection);
     x->connection = NULL;
@@ -66,10 +67,11 @@ void exchange_answered(struct exchange *x)
     exchange_release(x);
 }
 
-static void log_left(const struct exchange *x)
+static void tell_left(const struct exchange *x)
 {
     const h2o_req_t *req = x->req;
 
+    metrics_count(&x->loop->metrics, METRIC_REQUESTS, metrics_series_of_status(STATUS_CLIENT_LEFT));
     log_request(&(struct log_request){
         .request_id = x->id,
         .method = req->method.base,
@@ -90,7 +92,7 @@ static void cell_disposed(void *at)
 
     if (x == NULL)
         return;
-    log_left(x);
+    tell_left(x);
     end_request(x);
     if (x->on_gone != NULL)
         x->on_gone(x);
@@ -213,8 +215,9 @@ static void set_id(struct exchange *x)
     }
 }
 
-static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
+static struct exchange *exchange_open(h2o_req_t *req, const struct entrance *entrance)
 {
+    const struct route *route = router_find(entrance, req);
     const size_t size = route != NULL && route->size != NULL ? *route->size : sizeof(struct exchange);
     struct exchange *x = memory_zeroed(size);
     struct exchange_cell *cell = h2o_mem_alloc_shared(&req->pool, sizeof *cell, cell_disposed);
@@ -222,12 +225,14 @@ static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
     assert(size >= sizeof *x);
     x->req = req;
     x->loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
+    x->entrance = entrance;
     x->route = route;
     x->arrived_us = clock_monotonic_us();
     x->holds = 1; /* the client's */
     x->cell = cell;
     cell->x = x;
     x->loop->work_count++;
+    metrics_count(&x->loop->metrics, METRIC_REQUESTS_IN_FLIGHT, 0);
     x->connection = connection_of(req);
     if (x->connection != NULL)
         connection_request_started(x->connection);
@@ -237,10 +242,8 @@ static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
 
 int exchange_on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
-    const struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
-    const struct route *route = router_find(loop->service, req);
+    const struct entrance *entrance = H2O_STRUCT_FROM_MEMBER(struct entrance, handler, handler);
 
-    (void)handler;
-    router_enter(exchange_open(req, route));
+    router_enter(exchange_open(req, entrance));
     return 0;
 }

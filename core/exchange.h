@@ -24,6 +24,7 @@
 
 struct exchange;
 struct connection;
+struct entrance; /* router.h */
 struct service;
 
 /* A row of a service's route table. GET answers HEAD too. */
@@ -43,6 +44,7 @@ struct route {
 struct exchange {
     h2o_req_t *req; /* NULL: the client left, or has its answer */
     struct loop *loop;
+    const struct entrance *entrance;
     const struct route *route; /* NULL: no route has this path */
     struct connection *connection;
     struct exchange_cell *cell;
@@ -56,7 +58,7 @@ struct exchange {
     char calls[2 * (REQUEST_ID_MAX_BYTES + 1)]; /* ids of the gathered calls that carried it, for the log */
 };
 
-/* H2O's entry: registered once per service (service.c). */
+/* H2O's entry; the handler is a struct entrance (service.c). */
 int exchange_on_request(h2o_handler_t *handler, h2o_req_t *req);
 
 void exchange_hold(struct exchange *x);

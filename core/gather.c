@@ -60,13 +60,39 @@ static void list_remove(struct question *question)
     question->previous = question->next = NULL;
 }
 
+/* The values of metrics.def's label GATHERED are the outcomes, and behind them: not_as_wanted. */
+#define SERIES_NOT_AS_WANTED (RELAY_NO_ROOM + 1)
+_Static_assert((int)METRIC_VALUES_GATHERED == (int)SERIES_NOT_AS_WANTED + 1,
+               "metrics.def knows every outcome");
+_Static_assert((int)METRIC_VALUES_TARGET == (int)GATHER_MESSAGES + 1, "metrics.def knows every target");
+
+static void change_queued(struct gather *gather, int by)
+{
+    assert(by > 0 || gather->queued > 0);
+    gather->queued += (size_t)by;
+    metrics_add(&gather->loop->metrics, METRIC_GATHER_QUEUE, gather->options.target, by);
+}
+
+static void change_calls(struct gather *gather, int by)
+{
+    assert(by > 0 || gather->calls > 0);
+    gather->calls += (size_t)by;
+    metrics_add(&gather->loop->metrics, METRIC_GATHER_CALLS_IN_FLIGHT, gather->options.target, by);
+}
+
+static void count_outcome(const struct gather *gather, unsigned outcome)
+{
+    const unsigned series = gather->options.target * METRIC_VALUES_GATHERED + outcome;
+
+    metrics_count(&gather->loop->metrics, METRIC_GATHER_CALLS, series);
+}
+
 static void take_out(struct question *question)
 {
     question->newer->older = question->older;
     question->older->newer = question->newer;
     if (question->is_queued) {
-        assert(question->gather->queued > 0);
-        question->gather->queued--;
+        change_queued(question->gather, -1);
         question->is_queued = false;
     }
     list_remove(question);
@@ -89,7 +115,8 @@ static void on_deadline(struct timer *timer)
 
     while (gather->deadlines.newer != &gather->deadlines && gather->deadlines.newer->due_us <= now_us)
         answer(gather->deadlines.newer, RELAY_TIMED_OUT, NULL, NULL);
-    if (gather->deadlines.newer != &gather->deadlines && !loop_timer_is_running(timer))
+    loop_timer_stop(timer); /* one that asked anew meanwhile started it, for its own deadline */
+    if (gather->deadlines.newer != &gather->deadlines)
         loop_timer_start(gather->loop, timer, gather->deadlines.newer->due_us - now_us, on_deadline);
 }
 
@@ -175,7 +202,7 @@ static bool take_in(struct gathered *gathered, struct question *question)
     }
     question->index = place;
     question->is_queued = false;
-    gathered->gather->queued--;
+    change_queued(gathered->gather, -1);
     list_remove(question);
     list_append(&gathered->askers, question);
     memcpy(question->call_id, gathered->id, sizeof question->call_id);
@@ -188,6 +215,15 @@ static void deal_failure(struct gathered *gathered, enum relay_outcome outcome, 
 {
     while (gathered->askers.next != &gathered->askers)
         answer(gathered->askers.next, outcome, NULL, call);
+}
+
+static void observe_call(const struct gathered *gathered)
+{
+    struct metrics *metrics = &gathered->gather->loop->metrics;
+    const enum gather_target target = gathered->gather->options.target;
+
+    metrics_observe(metrics, HISTOGRAM_GATHER_QUESTIONS, target, gathered->question_count);
+    metrics_observe(metrics, HISTOGRAM_GATHER_BYTES, target, gathered->body.length);
 }
 
 static void send_call(struct gather *gather)
@@ -211,13 +247,15 @@ static void send_call(struct gather *gather)
         .timeout_ms = gather->options.timeout_ms,
         .on_reply = on_reply,
     };
-    gather->calls++;
+    change_calls(gather, 1);
     if (call_start(gather->loop->relay, &gathered->call)) {
         gathered->next = gather->under_way;
         gather->under_way = gathered;
+        observe_call(gathered);
         return;
     }
-    gather->calls--;
+    change_calls(gather, -1);
+    count_outcome(gather, RELAY_NO_ROOM);
     deal_failure(gathered, RELAY_NO_ROOM, NULL);
     gathered_rest(gathered);
 }
@@ -255,7 +293,7 @@ static void remove_from_under_way(struct gathered *gathered)
     while (*at != gathered)
         at = &(*at)->next;
     *at = gathered->next;
-    gathered->gather->calls--;
+    change_calls(gathered->gather, -1);
 }
 
 static void on_reply(struct call *call)
@@ -271,7 +309,10 @@ static void on_reply(struct call *call)
     if (call->outcome == RELAY_ANSWERED && call->answer.status == 200)
         reading = schema_read_list(&gather->results, call->answer.body, call->answer.body_length,
                                    gathered->entries, gathered->sound, &count, &faults);
-    if (reading != NULL && count == gathered->question_count)
+    const bool is_as_wanted = reading != NULL && count == gathered->question_count;
+    count_outcome(gather, !is_as_wanted && call->outcome == RELAY_ANSWERED ? SERIES_NOT_AS_WANTED
+                                                                           : (unsigned)call->outcome);
+    if (is_as_wanted)
         deal(gathered);
     else
         deal_failure(gathered, call->outcome, call);
@@ -324,12 +365,14 @@ void gather_close(struct gather *gather)
 bool gather_ask(struct gather *gather, struct question *question)
 {
     assert(question->next == NULL && question->on_answer != NULL && question->length > 0);
-    if (gather->queued >= gather->options.queue_max)
+    if (gather->queued >= gather->options.queue_max) {
+        metrics_count(&gather->loop->metrics, METRIC_GATHER_REFUSED, gather->options.target);
         return false;
+    }
 
     question->gather = gather;
     question->is_queued = true;
-    gather->queued++;
+    change_queued(gather, 1);
     list_append(&gather->queue, question);
     start_deadline(gather, question);
     if (gather->calls < gather->options.calls_max && !loop_timer_is_running(&gather->flush))

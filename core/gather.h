@@ -29,18 +29,22 @@
 struct gather;
 struct gathered; /* one call and those in it: private */
 
+/* The values of metrics.def's label TARGET, in their order. */
+enum gather_target { GATHER_TOKENS, GATHER_MESSAGES };
+
 struct gather_options {
     const char *base; /* whom to call: "http://host:port" */
     const char *path;
     const char *list_name; /* of the questions in the body */
     bool quotes; /* questions are bare texts without anything to escape: they go out as JSON strings */
     bool merges; /* equal questions of one call are asked once */
-    const struct form *entry; /* of an answer */
-    size_t questions_max;     /* in one call, at most GATHER_QUESTIONS_MAX */
-    size_t bytes_max;         /* of questions in one call */
-    size_t queue_max;         /* askers that wait for a call */
-    size_t calls_max;         /* under way at once */
-    uint64_t timeout_ms;      /* from gather_ask to the answer */
+    const struct form *entry;  /* of an answer */
+    size_t questions_max;      /* in one call, at most GATHER_QUESTIONS_MAX */
+    size_t bytes_max;          /* of questions in one call */
+    size_t queue_max;          /* askers that wait for a call */
+    size_t calls_max;          /* under way at once */
+    uint64_t timeout_ms;       /* from gather_ask to the answer */
+    enum gather_target target; /* what its metrics are called */
 };
 
 /* One asker's question; embedded in the struct of its request, zero-initialised. */

@@ -11,7 +11,7 @@
 
 #include "core/config.h"
 
-struct loop;
+struct listener; /* loop.h */
 
 /*
  * Binds and listens (SO_REUSEADDR, TCP_USER_TIMEOUT, non-blocking, close-on-exec). The name is looked up
@@ -25,8 +25,9 @@ int listener_bind(const struct config_address *address, uint64_t tcp_user_timeou
 unsigned listener_port(int fd);
 
 /* Starts accepting on the loop's own duplicate of fd; stops and closes it. On the loop's thread. */
-void listener_start(struct loop *loop, int fd);
-void listener_stop(struct loop *loop);
+void listener_start(struct listener *listener, int fd);
+/* Does nothing to one that was not started. */
+void listener_stop(struct listener *listener);
 
 /*
  * Raises RLIMIT_NOFILE to hold connections_max plus `reserve` descriptors. Returns how many connections fit:

@@ -67,8 +67,10 @@ void loop_open(struct loop *loop, struct service *service, unsigned index, h2o_g
     loop->evloop = h2o_evloop_create();
     h2o_context_init(&loop->context, loop->evloop, conf);
     h2o_multithread_register_receiver(loop->context.queue, &loop->inbox, inbox_read);
-    loop->accept.ctx = &loop->context;
-    loop->accept.hosts = conf->hosts;
+    loop->listener.loop = loop->inside.loop = loop;
+    loop->listener.accept.ctx = loop->inside.accept.ctx = &loop->context;
+    loop->listener.accept.hosts = conf->hosts;
+    loop->inside.is_inside = true;
 }
 
 static int32_t next_wait_ms(const struct loop *loop, uint64_t now_us)

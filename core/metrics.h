@@ -12,9 +12,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-
-struct buffer;
 
 extern const char metrics_version[];
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/buffer.h"
+#include "core/clock.h"
 #include "core/loop.h"
 #include "core/memory.h"
 #include "core/relay_answer.h"
@@ -27,6 +28,7 @@ struct transfer {
     struct curl_slist *headers;
     struct buffer question; /* the body sent: ours, so that it can be wiped */
     struct buffer body;     /* the answer's */
+    uint64_t started_us;
     bool too_large;
     bool head_is_whole; /* the empty line behind the answer's headers came */
 };
@@ -93,6 +95,7 @@ static void transfer_detach(struct transfer *transfer)
     transfer->call->transfer = NULL;
     transfer->call = NULL;
     transfer->relay->under_way--;
+    metrics_set(&transfer->relay->loop->metrics, METRIC_RELAY_CALLS_IN_FLIGHT, 0, transfer->relay->under_way);
 }
 
 static void transfer_rest(struct transfer *transfer)
@@ -100,6 +103,18 @@ static void transfer_rest(struct transfer *transfer)
     buffer_clear(&transfer->body);
     transfer->next = transfer->relay->idle;
     transfer->relay->idle = transfer;
+}
+
+/* The values of metrics.def's label CALL are the outcomes, and behind them: cancelled. */
+#define SERIES_CANCELLED (RELAY_NO_ROOM + 1)
+_Static_assert((int)METRIC_VALUES_CALL == (int)SERIES_CANCELLED + 1, "metrics.def knows every outcome");
+
+static void count(const struct transfer *transfer, unsigned series)
+{
+    struct metrics *metrics = &transfer->relay->loop->metrics;
+
+    metrics_count(metrics, METRIC_RELAY_CALLS, series);
+    metrics_observe(metrics, HISTOGRAM_RELAY_DURATION, 0, clock_monotonic_us() - transfer->started_us);
 }
 
 static void finish(struct transfer *transfer, CURLcode code)
@@ -112,6 +127,7 @@ static void finish(struct transfer *transfer, CURLcode code)
     call->answer.status = (unsigned)status;
     call->answer.body = transfer->body.at;
     call->answer.body_length = transfer->body.length;
+    count(transfer, call->outcome);
     transfer_detach(transfer);
     call->on_reply(call); /* may free the call */
     transfer_rest(transfer);
@@ -335,8 +351,10 @@ bool call_start(struct relay *relay, struct call *call)
     const uint64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : relay->options.timeout_ms;
 
     assert(call->transfer == NULL && call->on_reply != NULL);
-    if (relay->under_way >= relay->options.calls_max)
+    if (relay->under_way >= relay->options.calls_max) {
+        metrics_count(&relay->loop->metrics, METRIC_RELAY_CALLS, RELAY_NO_ROOM);
         return false;
+    }
 
     transfer = relay->idle;
     if (transfer != NULL)
@@ -344,6 +362,7 @@ bool call_start(struct relay *relay, struct call *call)
     else
         transfer = transfer_open(relay);
     transfer->call = call;
+    transfer->started_us = clock_monotonic_us();
     transfer->too_large = false;
     transfer->head_is_whole = false;
     call->transfer = transfer;
@@ -355,6 +374,7 @@ bool call_start(struct relay *relay, struct call *call)
     curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
     curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, call->fresh ? 1L : 0L);
     relay->under_way++;
+    metrics_set(&relay->loop->metrics, METRIC_RELAY_CALLS_IN_FLIGHT, 0, relay->under_way);
     if (curl_multi_add_handle(relay->multi, transfer->easy) != CURLM_OK)
         memory_exhausted();
     return true;
@@ -366,6 +386,7 @@ void call_cancel(struct call *call)
 
     if (transfer == NULL)
         return;
+    count(transfer, SERIES_CANCELLED);
     transfer_detach(transfer);
     transfer_rest(transfer);
 }

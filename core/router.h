@@ -8,9 +8,19 @@
 
 #include "core/exchange.h"
 
-/* The route of a path and method: the service's own, then those that every service has. NULL: there is none.
- */
-const struct route *router_find(const struct service *service, const h2o_req_t *req);
+/* What one listener lets in: the routes, in the order in which they are looked at. */
+#define ROUTE_SETS_MAX 3
+struct route_set {
+    const struct route *routes;
+    size_t count;
+};
+struct entrance {
+    h2o_handler_t handler;
+    struct route_set sets[ROUTE_SETS_MAX];
+};
+
+/* The route of a path and method. NULL: there is none. */
+const struct route *router_find(const struct entrance *entrance, const h2o_req_t *req);
 
 /*
  * Judges path, method, service key, body size and content type, in the order of the contract, and calls the

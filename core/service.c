@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/common_routes.h"
 #include "core/connection.h"
 #include "core/error_filter.h"
 #include "core/exchange.h"
@@ -20,6 +21,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/relay.h"
+#include "core/router.h"
 
 /* A larger HTTP/2 body is reset by libh2o without an answer, so its limit lies above the one we answer 413
  * for. */
@@ -60,6 +62,23 @@ static bool refuse_open_inside(const struct service *service, char *error, size_
     return false;
 }
 
+static h2o_hostconf_t *make_entrance(h2o_globalconf_t *conf, const char *name, struct route_set first,
+                                     struct route_set last)
+{
+    h2o_hostconf_t *host = h2o_config_register_host(conf, h2o_iovec_init(name, strlen(name)), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    struct entrance *entrance = (struct entrance *)h2o_create_handler(path, sizeof *entrance);
+
+    host->http2.push_preload = 0;
+    entrance->handler.on_req = exchange_on_request;
+    entrance->sets[0] = first;
+    entrance->sets[1] = common_routes;
+    entrance->sets[2] = last;
+    error_filter_register(path);
+    error_filter_register(&host->fallback_path);
+    return host;
+}
+
 static void configure_h2o(struct service *service)
 {
     const struct config *config = service->config;
@@ -76,13 +95,11 @@ static void configure_h2o(struct service *service)
                                                 ? config->drain_timeout_ms / 2
                                                 : GRACEFUL_SHUTDOWN_MS_MAX;
 
-    h2o_hostconf_t *host = h2o_config_register_host(conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    host->http2.push_preload = 0;
-    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
-    h2o_handler_t *handler = h2o_create_handler(path, sizeof *handler);
-    handler->on_req = exchange_on_request;
-    error_filter_register(path);
-    error_filter_register(&host->fallback_path);
+    const struct route_set own = {service->definition->routes, service->definition->route_count};
+    const struct route_set none = {NULL, 0};
+    const bool apart = service->definition->metrics_address != NULL;
+    service->hosts[0] = make_entrance(conf, "default", own, apart ? none : metrics_routes);
+    service->inside_hosts[0] = make_entrance(conf, "inside", none, metrics_routes);
 }
 
 /* On the loop's thread: no new connections, idle ones closed, those with requests told to end. */
@@ -91,7 +108,8 @@ static void drain_loop(struct task *task)
     struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop_thread, drain, task)->loop;
 
     loop->draining = true;
-    listener_stop(loop);
+    listener_stop(&loop->listener);
+    listener_stop(&loop->inside);
     h2o_context_request_shutdown(&loop->context);
     connections_close_idle(loop);
 }
@@ -110,7 +128,11 @@ static void *run_loop(void *argument)
     loop_open(loop, service, loop->index, &service->conf);
     if (service->definition->open_loop != NULL)
         service->definition->open_loop(loop);
-    listener_start(loop, service->listener_fd);
+    loop->listener.accept.hosts = service->hosts;
+    loop->inside.accept.hosts = service->inside_hosts;
+    listener_start(&loop->listener, service->listener_fd);
+    if (loop->index == 0 && service->inside_fd >= 0)
+        listener_start(&loop->inside, service->inside_fd);
     sweeper_start(loop);
     sem_post(self->started);
 
@@ -233,13 +255,21 @@ static bool drain(struct service *service, struct loop_thread *threads)
 static int run(struct service *service)
 {
     const int ready_fd = take_ready_fd();
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    service->started_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     struct loop_thread *threads = start_loops(service);
 
     log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
               LOG_NUMBER("loops", service->loop_count));
+    if (service->inside_fd >= 0)
+        log_event(LOG_INFO, "metrics_served", LOG_NUMBER("port", listener_port(service->inside_fd)));
     tell_ready(ready_fd);
     wait_for_end();
     close(service->listener_fd);
+    if (service->inside_fd >= 0)
+        close(service->inside_fd);
     if (!drain(service, threads)) {
         /* Loops still run on what we would free: the one clean way out is the end of the process. */
         log_event(LOG_ERROR, "drain_cut_short",
@@ -262,6 +292,26 @@ static uint64_t descriptors_besides(const struct service *service)
            service->loop_count * (service->config->relay_calls_max + DESCRIPTORS_PER_LOOP);
 }
 
+static bool bind_listeners(struct service *service, char *error, size_t error_size)
+{
+    const struct service_definition *definition = service->definition;
+    const struct config *config = service->config;
+    const uint64_t timeout_ms = config->tcp_user_timeout_ms;
+
+    service->listener_fd = listener_bind(definition->address(config), timeout_ms, error, error_size);
+    if (service->listener_fd < 0)
+        return false;
+    if (definition->metrics_address == NULL)
+        return true;
+    const struct config_address *apart = definition->metrics_address(config);
+    if (*apart->host == '\0')
+        return true;
+    service->inside_fd = listener_bind(apart, timeout_ms, error, error_size);
+    if (service->inside_fd >= 0 && !config_address_is_loopback(apart))
+        log_event(LOG_WARN, "metrics_beyond_loopback", LOG_STRING("host", apart->host));
+    return service->inside_fd >= 0;
+}
+
 static bool set_up(struct service *service, char *error, size_t error_size)
 {
     const struct config *config = service->config;
@@ -271,9 +321,7 @@ static bool set_up(struct service *service, char *error, size_t error_size)
     guard_configure(config);
     if (!guard_self_test(error, error_size))
         return false;
-    service->listener_fd =
-        listener_bind(service->definition->address(config), config->tcp_user_timeout_ms, error, error_size);
-    if (service->listener_fd < 0)
+    if (!bind_listeners(service, error, error_size))
         return false;
     service->loop_count =
         config->loops > 0 ? (unsigned)config->loops : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
@@ -302,7 +350,7 @@ static bool open_log(const struct service_definition *definition, const struct c
 
 int service_main(const struct service_definition *definition, const struct config *config)
 {
-    struct service service = {.definition = definition, .config = config, .listener_fd = -1};
+    struct service service = {.definition = definition, .config = config, .listener_fd = -1, .inside_fd = -1};
     char error[SENTENCE_MAX_BYTES] = "";
     int code = 1;
 

@@ -18,6 +18,11 @@ static const struct config_address *address(const struct config *config)
     return &config->gateway_listen;
 }
 
+static const struct config_address *metrics_address(const struct config *config)
+{
+    return &config->gateway_metrics_listen;
+}
+
 static bool gateway_open(struct service *service, char *error, size_t error_size)
 {
     (void)error, (void)error_size; /* nothing here can fail */
@@ -75,6 +80,14 @@ static bool is_ready(struct service *service, struct buffer *members)
     return auth_is_ready;
 }
 
+static void observe(struct service *service, struct metrics *metrics)
+{
+    struct gateway *gateway = gateway_of(service);
+
+    metrics_set(metrics, METRIC_PEER_READY, 0, atomic_load(&gateway->auth_is_ready));
+    metrics_set(metrics, METRIC_PEER_READY, 1, atomic_load(&gateway->message_is_ready));
+}
+
 int gateway_main(const struct config *config)
 {
     static const struct service_definition definition = {
@@ -84,11 +97,14 @@ int gateway_main(const struct config *config)
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .address = address,
+        .metrics_address = metrics_address,
+        .user = CONFIG_GATEWAY,
         .open = gateway_open,
         .open_loop = open_loop,
         .close_loop = close_loop,
         .close = gateway_close,
         .is_ready = is_ready,
+        .observe = observe,
     };
     return service_main(&definition, config);
 }

@@ -69,12 +69,14 @@ void message_gathers_open(struct loop *loop)
         .queue_max = config->gather_queue_max,
         .calls_max = config->gather_calls_max,
         .timeout_ms = config->relay_timeout_ms,
+        .target = GATHER_TOKENS,
     };
 
     gateway_loop_of(loop)->tokens = gather_open(loop, &options);
     options.base = config->message_service_url.base;
     options.path = MESSAGE_PATH_GET_MESSAGES;
     options.list_name = "requests";
+    options.target = GATHER_MESSAGES;
     options.quotes = false;
     options.merges = true; /* there are two roles */
     options.entry = &text_entry;

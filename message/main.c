@@ -122,6 +122,7 @@ int message_main(const struct config *config)
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .address = address,
+        .user = CONFIG_MESSAGE,
     };
     return service_main(&definition, config);
 }
