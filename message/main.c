@@ -34,7 +34,7 @@ static const char *judge(const struct get_message_form *form, bool sound, enum f
 
 static void answer_one(struct exchange *x, const struct get_message_form *form)
 {
-    enum fault fault;
+    enum fault fault = FAULT_COUNT;
     const char *greeting = judge(form, true, &fault);
     struct buffer body;
 

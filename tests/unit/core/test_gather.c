@@ -1,6 +1,6 @@
 // clang-format off
 // links: tests/support/upstream.c core/gather.c core/relay.c core/relay_answer.c core/loop.c core/clock.c
-// links: core/schema.c core/json_scan.c core/key_set.c core/buffer.c core/memory.c core/metrics.c
+// links: core/schema.c core/json_arena.c core/json_scan.c core/key_set.c core/buffer.c core/memory.c core/metrics.c
 // libs: h2o-evloop curl cjson ssl crypto pthread m
 // clang-format on
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-// links: tests/support/upstream.c core/relay.c core/relay_answer.c core/loop.c core/clock.c core/memory.c core/buffer.c
+// links: tests/support/upstream.c core/relay.c core/relay_answer.c core/loop.c core/clock.c
+// links: core/memory.c core/buffer.c
 // libs: h2o-evloop curl ssl crypto pthread
 #include <setjmp.h>
 #include <stdarg.h>
