@@ -152,22 +152,22 @@ def test_open_connections_and_requests_in_flight_are_shown(start_system, fake_up
     upstream = fake_upstream()
     upstream.on("/login", upstream.stall)
     system = start_system(services=("gateway",), AUTH_SERVICE_URL=upstream.url)
-    idle = scrape(system)
     body = json.dumps({"username": "somebody", "password": "12345678"}).encode()
-    waiting = [wire.connect(system.port()) for _ in range(3)]
-    for connection in waiting:
-        connection.sendall(wire.http1_request("POST", "/user/login", JSON, body))
-    wait_until(lambda: scrape(system).value("token_relay_requests_in_flight")
-               == idle.value("token_relay_requests_in_flight") + 3, 10, "three requests in flight")
-    # Probes of health come and go.
-    assert scrape(system).value("token_relay_relay_calls_in_flight") >= 3
-    assert scrape(system).value("token_relay_connections") >= 4
-    for connection in waiting:
-        connection.close()
-    wait_until(lambda: scrape(system).value("token_relay_requests_in_flight") == 1, 10, "them to be gone")
-    wait_until(lambda: scrape(system).value("token_relay_connections") == 1, 10, "their connections to be gone")
-    assert scrape(system).value("token_relay_requests_total", status="499") == 3
-    assert scrape(system).value("token_relay_relay_calls_total", outcome="cancelled") >= 3
+    with wire.Http2Connection(system.port()) as client:
+        streams = [client.start("POST", "/user/login", JSON, body) for _ in range(3)]
+        client.flush()
+        # The scrape itself is one more; probes of health come and go among the calls.
+        wait_until(lambda: scrape(system).value("token_relay_requests_in_flight") == 4, 10, "three requests in flight")
+        assert scrape(system).value("token_relay_relay_calls_in_flight") >= 3
+        wait_until(lambda: scrape(system).value("token_relay_connections") == 2, 10, "the client and the scrape")
+        for stream in streams:
+            client.h2.reset_stream(stream)
+        client.flush()
+        wait_until(lambda: scrape(system).value("token_relay_requests_in_flight") == 1, 10, "them to be gone")
+    wait_until(lambda: scrape(system).value("token_relay_connections") == 1, 10, "the connection to be gone")
+    said = scrape(system)
+    assert said.value("token_relay_requests_total", status="499") == 3
+    assert said.value("token_relay_relay_calls_total", outcome="cancelled") == 3
 
 
 def test_a_peer_that_is_down_is_seen_in_outcomes_and_readiness(start_system):
@@ -301,7 +301,7 @@ def test_hashing_and_the_store_are_counted(fresh_system):
     api.token(name)
     said = scrape(fresh_system, "auth")
     jobs = said.value("token_relay_workers_jobs_total", outcome="ran")
-    assert jobs == 2
+    assert jobs >= 2  # and what auth hashes for itself, to know how long a refusal must take
     assert said.value("token_relay_workers_run_seconds_count") == jobs
     assert said.value("token_relay_workers_wait_seconds_count") == jobs
     assert 0 < said.value("token_relay_workers_run_seconds_sum") < 60
