@@ -1,6 +1,7 @@
 #include "core/common_routes.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,16 +55,16 @@ static uint64_t micros_of(const struct timespec *time)
 /* From the kernel's memory, not from a disk: it does not block. */
 static uint64_t resident_bytes(void)
 {
-    unsigned long total;
-    unsigned long resident = 0;
+    char line[128] = "";
+    char *resident = line;
     FILE *file = fopen("/proc/self/statm", "re");
 
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%lu %lu", &total, &resident) != 2)
-        resident = 0;
+    if (fgets(line, sizeof line, file) != NULL)
+        (void)strtoul(line, &resident, 10); /* the first number is the size of the address space */
     fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return strtoul(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void observe(struct service *service, struct metrics *metrics)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,21 +188,4 @@ void listener_stop(struct listener *listener)
     h2o_socket_read_stop(listener->socket);
     h2o_socket_close(listener->socket);
     listener->socket = NULL;
-}
-
-uint64_t listener_fit_descriptors(uint64_t connections_max, uint64_t reserve)
-{
-    struct rlimit limit;
-    const rlim_t wanted = connections_max + reserve;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return connections_max;
-    if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-        (void)getrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur >= wanted)
-        return connections_max;
-    return limit.rlim_cur > reserve ? limit.rlim_cur - reserve : 1;
 }

@@ -29,10 +29,4 @@ void listener_start(struct listener *listener, int fd);
 /* Does nothing to one that was not started. */
 void listener_stop(struct listener *listener);
 
-/*
- * Raises RLIMIT_NOFILE to hold connections_max plus `reserve` descriptors. Returns how many connections fit:
- * connections_max, or less where the hard limit is lower (the caller logs that).
- */
-uint64_t listener_fit_descriptors(uint64_t connections_max, uint64_t reserve);
-
 #endif

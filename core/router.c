@@ -9,7 +9,6 @@
 #include "core/service.h"
 
 #define LARGE_BODY_MAX_BYTES (256u * 1024)
-#define ALLOW_MAX_BYTES      64
 
 static bool same(h2o_iovec_t text, const char *word)
 {
@@ -56,17 +55,36 @@ const struct route *router_find(const struct entrance *entrance, const h2o_req_t
     return NULL;
 }
 
-static void refuse_method(struct exchange *x, h2o_iovec_t path)
+static void list_methods(const struct entrance *entrance, h2o_iovec_t path,
+                         char allow[ROUTER_ALLOW_MAX_BYTES])
 {
-    char allow[ALLOW_MAX_BYTES] = "";
     const struct route *route = NULL;
 
-    while ((route = next_with_path(x->entrance, path, route)) != NULL) {
+    *allow = '\0';
+    while ((route = next_with_path(entrance, path, route)) != NULL) {
         const size_t used = strlen(allow);
-        snprintf(allow + used, sizeof allow - used, "%s%s%s", used > 0 ? ", " : "", route->method,
+        snprintf(allow + used, ROUTER_ALLOW_MAX_BYTES - used, "%s%s%s", used > 0 ? ", " : "", route->method,
                  strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
     }
+}
+
+static void refuse_method(struct exchange *x, h2o_iovec_t path)
+{
+    char allow[ROUTER_ALLOW_MAX_BYTES];
+
+    list_methods(x->entrance, path, allow);
     reply_method_not_allowed(x, allow);
+}
+
+enum fault router_judge_early(const h2o_req_t *req, char allow[ROUTER_ALLOW_MAX_BYTES])
+{
+    const h2o_pathconf_t *path = &req->hostconf->paths.entries[0];
+    const struct entrance *entrance = (const struct entrance *)path->handlers.entries[0];
+
+    if (router_find(entrance, req) != NULL)
+        return FAULT_COUNT;
+    list_methods(entrance, path_of(req), allow);
+    return *allow == '\0' ? FAULT_NOT_FOUND : FAULT_METHOD_NOT_ALLOWED;
 }
 
 /* A query is handed back in Location only if it could not break a header (HTTP/2 does not check :path). */

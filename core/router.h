@@ -7,6 +7,7 @@
 #include <h2o.h>
 
 #include "core/exchange.h"
+#include "core/fault.h"
 
 /* What one listener lets in: the routes, in the order in which they are looked at. */
 #define ROUTE_SETS_MAX 3
@@ -21,6 +22,14 @@ struct entrance {
 
 /* The route of a path and method. NULL: there is none. */
 const struct route *router_find(const struct entrance *entrance, const h2o_req_t *req);
+
+/*
+ * What is wrong with the path or method of a request that libh2o refuses before a handler sees it:
+ * FAULT_NOT_FOUND, FAULT_METHOD_NOT_ALLOWED (allow: the methods that the path has), or FAULT_COUNT for
+ * nothing.
+ */
+#define ROUTER_ALLOW_MAX_BYTES 64
+enum fault router_judge_early(const h2o_req_t *req, char allow[ROUTER_ALLOW_MAX_BYTES]);
 
 /*
  * Judges path, method, service key, body size and content type, in the order of the contract, and calls the

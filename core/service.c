@@ -14,6 +14,7 @@
 
 #include "core/common_routes.h"
 #include "core/connection.h"
+#include "core/descriptors.h"
 #include "core/error_filter.h"
 #include "core/exchange.h"
 #include "core/guard.h"
@@ -27,8 +28,6 @@
  * for. */
 #define ENTITY_MAX_BYTES         (64u * 1024)
 #define ENTITY_MAX_BYTES_INSIDE  (512u * 1024)
-#define DESCRIPTORS_BESIDES      64
-#define DESCRIPTORS_PER_LOOP     16
 #define GRACEFUL_SHUTDOWN_MS_MAX 5000
 #define SENTENCE_MAX_BYTES       512
 
@@ -285,11 +284,24 @@ static int run(struct service *service)
     return 0;
 }
 
-/* Each loop that calls others may hold a connection for every call, and some more. */
-static uint64_t descriptors_besides(const struct service *service)
+/* How many connections and calls fit the descriptors this process may have. */
+static bool share_descriptors(struct service *service, char *error, size_t error_size)
 {
-    return DESCRIPTORS_BESIDES +
-           service->loop_count * (service->config->relay_calls_max + DESCRIPTORS_PER_LOOP);
+    const struct config *config = service->config;
+    struct descriptor_share share = {
+        .connections = config->connections_max,
+        .calls = service->definition->calls_others ? config->relay_calls_max : 0,
+    };
+    const struct descriptor_share wanted = share;
+
+    if (!descriptors_share(service->loop_count, &share, error, error_size))
+        return false;
+    service->connections_max = share.connections;
+    service->calls_max = share.calls;
+    if (share.connections < wanted.connections || share.calls < wanted.calls)
+        log_event(LOG_WARN, "connections_limited", LOG_NUMBER("connections_max", share.connections),
+                  LOG_NUMBER("relay_calls_max", share.calls));
+    return true;
 }
 
 static bool bind_listeners(struct service *service, char *error, size_t error_size)
@@ -325,11 +337,8 @@ static bool set_up(struct service *service, char *error, size_t error_size)
         return false;
     service->loop_count =
         config->loops > 0 ? (unsigned)config->loops : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    service->connections_max =
-        listener_fit_descriptors(config->connections_max, descriptors_besides(service));
-    if (service->connections_max < config->connections_max)
-        log_event(LOG_WARN, "connections_limited", LOG_NUMBER("connections_max", service->connections_max),
-                  LOG_NUMBER("wanted", config->connections_max));
+    if (!share_descriptors(service, error, error_size))
+        return false;
     configure_h2o(service);
     return service->definition->open == NULL || service->definition->open(service, error, error_size);
 }

@@ -21,6 +21,7 @@ struct service_definition {
     bool has_envelope; /* answers wear the public envelope; otherwise {"detail": ...} */
     const struct route *routes;
     size_t route_count;
+    bool calls_others; /* its loops have a relay */
     const struct config_address *(*address)(const struct config *config);
     /* Where /metrics is served apart from the rest (host "": nowhere). NULL: where the service listens. */
     const struct config_address *(*metrics_address)(const struct config *config);
@@ -52,6 +53,7 @@ struct service {
     struct loop *loops;
     uint64_t started_us;      /* since 1970 */
     uint64_t connections_max; /* what fits the descriptor limit */
+    uint64_t calls_max;       /* likewise, of each loop, where the service calls others */
     atomic_uint_fast64_t connection_count;
     atomic_bool draining;
 };

@@ -36,7 +36,7 @@ static void open_loop(struct loop *loop)
     const struct relay_options options = {
         .timeout_ms = config->relay_timeout_ms,
         .connect_timeout_ms = config->relay_connect_timeout_ms,
-        .calls_max = config->relay_calls_max,
+        .calls_max = loop->service->calls_max,
         .answer_max_bytes = config->relay_answer_max,
         .keepalive_timeout_ms = config->keepalive_timeout_ms,
         .service_key = config->service_key,
@@ -94,6 +94,7 @@ int gateway_main(const struct config *config)
         .name = "gateway",
         .title = "User Service",
         .has_envelope = true,
+        .calls_others = true,
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .address = address,
