@@ -107,8 +107,11 @@ static bool client_is_on_loopback(const struct exchange *x)
         exchange_header(x, "forwarded", &forwarded);
     if (forwarded > 0 || count > 1 || told.len >= sizeof address)
         return false;
-    exchange_peer(x, address);
-    if (count == 1) {
+    if (count == 0) {
+        exchange_peer(x, address);
+        if (strcmp(address, "unix") == 0)
+            return true;
+    } else {
         memcpy(address, told.base, told.len);
         address[told.len] = '\0';
     }

@@ -49,7 +49,7 @@ static void client_base(const struct config *config, char base[HEALTH_BASE_MAX_B
 {
     const struct config_url *url = &config->user_service_url;
 
-    if (strcmp(url->host, "localhost") == 0 && url->port == config->gateway_listen.port)
+    if (strcmp(url->host, "localhost") == 0 && url->port == config->gateway_listen.port && url->port != 0)
         snprintf(base, HEALTH_BASE_MAX_BYTES, "%s", url->base);
     else
         health_base(&config->gateway_listen, base);
@@ -74,6 +74,24 @@ static void print_store(const struct config *config)
     free(path);
 }
 
+static void print_first_request(const struct config *config, const char *base)
+{
+    const char *socket_path = config->gateway_listen.socket_path;
+
+    printf("\nA first request to try, which signs a user up:\n\n  %scurl -s ",
+           terminal_colour(stdout, TERMINAL_BOLD));
+    if (socket_path[0] != '\0') {
+        printf("--unix-socket '");
+        terminal_put(stdout, socket_path, strlen(socket_path));
+        printf("' ");
+        base = "http://localhost";
+    }
+    printf(
+        "%s/user/signup -H 'Content-Type: application/json' "
+        "-d '{\"username\": \"ada\", \"password\": \"Lovelace-1815\", \"email\": \"ada@example.org\"}'%s\n\n",
+        base, terminal_colour(stdout, TERMINAL_PLAIN));
+}
+
 static void print_welcome(const struct config *config)
 {
     char gateway[HEALTH_BASE_MAX_BYTES];
@@ -95,14 +113,12 @@ static void print_welcome(const struct config *config)
         print_row("metrics", metrics, "/metrics  (of the gateway)");
     }
     print_store(config);
-    printf(
-        "\nA first request to try, which signs a user up:\n\n"
-        "  %scurl -s %s/user/signup -H 'Content-Type: application/json' "
-        "-d '{\"username\": \"ada\", \"password\": \"Lovelace-1815\", \"email\": \"ada@example.org\"}'%s\n\n",
-        bold, gateway, plain);
+    print_first_request(config, gateway);
     printf("All of it, with every request shown:  ");
     terminal_put(stdout, program_invocation_name, strlen(program_invocation_name));
-    printf(" check %s\nCtrl-C stops it.\n", gateway);
+    printf(" check ");
+    terminal_put(stdout, gateway, strlen(gateway));
+    printf("\nCtrl-C stops it.\n");
     fflush(stdout);
 }
 
@@ -151,9 +167,15 @@ static int serve(const struct config *config, int ready_fd)
 }
 
 /* Whoever calls a service must know its port before it runs. */
+static bool is_fixed(const struct config_address *address)
+{
+    return address->port != 0 || address->socket_path[0] != '\0';
+}
+
 static bool ports_are_fixed(const struct config *config)
 {
-    if (config->gateway_listen.port != 0 && config->auth_listen.port != 0 && config->message_listen.port != 0)
+    if (is_fixed(&config->gateway_listen) && is_fixed(&config->auth_listen) &&
+        is_fixed(&config->message_listen))
         return true;
     command_fail(&up_command,
                  "port 0 (any free port) is for a service run alone; give GATEWAY_LISTEN, AUTH_LISTEN "

@@ -258,7 +258,9 @@ static void follow_url(struct config_address *address, const char *host, const s
 {
     if (address->host[0] != '\0')
         return;
-    snprintf(address->host, sizeof(address->host), "%s", host);
+    const bool is_unix = url->socket_path[0] != '\0';
+    snprintf(address->host, sizeof(address->host), "%s", is_unix ? url->host : host);
+    memcpy(address->socket_path, url->socket_path, sizeof(address->socket_path));
     address->port = url->port;
 }
 

@@ -58,7 +58,9 @@ static void tell_cut(const struct connection *connection, const char *event, enu
     if (!seldom_may_say(&seldom, now_ms(), &unsaid))
         return;
     const socklen_t length = h2o_socket_getpeername(connection->socket, (struct sockaddr *)&peer);
-    if (length != 0 && h2o_socket_getnumerichost((struct sockaddr *)&peer, length, address) == SIZE_MAX)
+    if (length != 0 && peer.ss_family == AF_UNIX)
+        strcpy(address, "unix");
+    else if (length != 0 && h2o_socket_getnumerichost((struct sockaddr *)&peer, length, address) == SIZE_MAX)
         strcpy(address, "unknown");
     log_event(LOG_WARN, event, LOG_STRING("reason", reasons[reason]), LOG_STRING("peer", address),
               LOG_NUMBER("unsaid", unsaid));
@@ -96,6 +98,8 @@ static bool take_address(struct connection *connection, const struct listener *l
         return true; /* only the gateway meets strangers */
     if (h2o_socket_getpeername(connection->socket, (struct sockaddr *)&peer) == 0)
         return false; /* it is gone already */
+    if (peer.ss_family == AF_UNIX)
+        return true; /* who may open its file is no stranger, and all of them would be one address */
     connection->address =
         address_slot_take((struct sockaddr *)&peer, service->config->connections_per_address_max);
     if (connection->address == NULL)

@@ -49,6 +49,9 @@ struct connection {
     struct budget resets;
     struct budget frames;
     h2o_socket_cb on_read; /* H2O's own, called by connection_read */
+    uint32_t polled;       /* parking.c's: the events that epoll has for the socket */
+    int epoll;             /* where it has them */
+    bool parked;           /* H2O believes that it has none */
     bool cut;              /* shut down by us; the loop closes it in its own time */
     bool busy;             /* the sweeper's: a request is arriving, or an answer leaving */
 };

@@ -139,7 +139,7 @@ void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES
     const void *address = NULL;
     int family = AF_UNSPEC;
 
-    strcpy(out, "unix");
+    strcpy(out, "unknown"); /* gone already: it must not pass for somebody on this machine */
     if (x->req == NULL || x->req->conn->callbacks->get_peername(x->req->conn, (void *)&peer) == 0)
         return;
     if (peer.ss_family == AF_INET) {
@@ -153,6 +153,8 @@ void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES
     }
     if (address != NULL)
         inet_ntop(family, address, out, EXCHANGE_ADDRESS_MAX_BYTES + 1);
+    else if (peer.ss_family == AF_UNIX)
+        strcpy(out, "unix");
 }
 
 static bool id_is_good(h2o_iovec_t id)

@@ -87,7 +87,7 @@ int exchange_watch_socket(const struct exchange *x);
 bool exchange_socket_is_closed(int socket);
 
 #define EXCHANGE_ADDRESS_MAX_BYTES 63
-/* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket). */
+/* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket, "unknown" where it left). */
 void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1]);
 
 #endif

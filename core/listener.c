@@ -20,6 +20,7 @@
 #include "core/loop.h"
 #include "core/seldom.h"
 #include "core/service.h"
+#include "core/socket_file.h"
 
 #define ACCEPTS_PER_TURN 16
 #define PAUSE_US         50000 /* until it is tried again, when descriptors or room are wanting */
@@ -32,6 +33,11 @@ static int fail(const struct config_address *address, const char *reason, char *
 
     snprintf(text, sizeof(text), "%s", reason);
     text[0] = (char)tolower((unsigned char)text[0]);
+    if (address->socket_path[0] != '\0') {
+        snprintf(error, error_size, "cannot listen on " CONFIG_UNIX_SCHEME "%s: %s", address->socket_path,
+                 text);
+        return -1;
+    }
     snprintf(error, error_size, "cannot listen on %s%s%s:%u: %s", is_ipv6 ? "[" : "", address->host,
              is_ipv6 ? "]" : "", (unsigned)address->port, text);
     return -1;
@@ -72,8 +78,12 @@ int listener_bind(const struct config_address *address, uint64_t tcp_user_timeou
                   size_t error_size)
 {
     const char *fault = NULL;
-    struct addrinfo *found = look_up(address, &fault);
 
+    if (address->socket_path[0] != '\0') {
+        const int local = socket_file_listen(address->socket_path, &fault);
+        return local != -1 ? local : fail(address, fault, error, error_size);
+    }
+    struct addrinfo *found = look_up(address, &fault);
     if (found == NULL)
         return fail(address, fault, error, error_size);
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

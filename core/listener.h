@@ -15,13 +15,13 @@ struct listener; /* loop.h */
 
 /*
  * Binds and listens (SO_REUSEADDR, TCP_USER_TIMEOUT, non-blocking, close-on-exec). The name is looked up
- * here. Returns the descriptor, or -1 with one sentence in error: "cannot listen on HOST:PORT: address
- * already in use".
+ * here. A Unix socket is bound by socket_file.h. Returns the descriptor, or -1 with one sentence in error:
+ * "cannot listen on HOST:PORT: address already in use".
  */
 int listener_bind(const struct config_address *address, uint64_t tcp_user_timeout_ms, char *error,
                   size_t error_size);
 
-/* The port a descriptor is bound to (for port 0). */
+/* The port a descriptor is bound to (for port 0); 0: a Unix socket. */
 unsigned listener_port(int fd);
 
 /* Starts accepting on the loop's own duplicate of fd; stops and closes it. On the loop's thread. */

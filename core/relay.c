@@ -153,7 +153,7 @@ static void on_ready(h2o_socket_t *watch, const char *error)
 {
     struct relay *relay = watch->data;
     struct epoll_event events[EVENTS_PER_WAIT];
-    const int count = epoll_wait(relay->epoll, events, EVENTS_PER_WAIT, 0);
+    const int count = epoll_pwait(relay->epoll, events, EVENTS_PER_WAIT, 0, NULL); /* see parking.c */
     int running;
 
     (void)error;
@@ -336,10 +336,14 @@ static void set_method(struct transfer *transfer, const struct call *call)
 
 static void set_url(struct transfer *transfer, const struct call *call)
 {
+    const size_t scheme = strlen(RELAY_UNIX_SCHEME);
+    const bool is_unix = strncmp(call->base, RELAY_UNIX_SCHEME, scheme) == 0;
     struct buffer url;
 
+    /* curl keeps connections over different sockets apart, whatever the host. */
+    curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, is_unix ? call->base + scheme : NULL);
     buffer_open(&url);
-    buffer_add_text(&url, call->base);
+    buffer_add_text(&url, is_unix ? "http://localhost" : call->base);
     buffer_add_text(&url, call->path);
     curl_easy_setopt(transfer->easy, CURLOPT_URL, url.at);
     buffer_close(&url);

@@ -45,13 +45,15 @@ struct relay_answer {
     char error_code[RELAY_HEADER_MAX_BYTES + 1];
 };
 
+#define RELAY_UNIX_SCHEME "unix:"
+
 struct transfer; /* a reused easy handle: private */
 
 /* One call; embedded in the struct of the request that makes it, zero-initialised. Not copied while under
  * way. */
 struct call {
     /* The question. Texts and body are copied by call_start. */
-    const char *base;   /* "http://host:port" */
+    const char *base;   /* "http://host:port", or "unix:path" */
     const char *method; /* "GET", "POST", ... */
     const char *path;   /* a constant, or made of validated parts; never a client's own text */
     const char *body;   /* NULL: none; sent as application/json */

@@ -23,6 +23,7 @@
 #include "core/memory.h"
 #include "core/relay.h"
 #include "core/router.h"
+#include "core/socket_file.h"
 
 /* A larger HTTP/2 body is reset by libh2o without an answer, so its limit lies above the one we answer 413
  * for. */
@@ -44,6 +45,8 @@ struct loop_thread {
     struct task drain;
     sem_t *started;
     sem_t ended;
+    atomic_bool
+        has_ended; /* what the semaphore says, for ThreadSanitizer, which does not know sem_clockwait */
 };
 
 static bool refuse_open_inside(const struct service *service, char *error, size_t error_size)
@@ -142,6 +145,7 @@ static void *run_loop(void *argument)
     if (service->definition->close_loop != NULL)
         service->definition->close_loop(loop);
     loop_close(loop);
+    atomic_store(&self->has_ended, true);
     sem_post(&self->ended);
     /* libh2o keeps recycled memory by thread and cannot give it back: the thread stays until the process
      * ends. */
@@ -248,7 +252,31 @@ static bool drain(struct service *service, struct loop_thread *threads)
     for (unsigned i = 0; i < service->loop_count && ended; i++)
         while (!(ended = sem_clockwait(&threads[i].ended, CLOCK_MONOTONIC, &until) == 0) && errno == EINTR)
             ;
+    for (unsigned i = 0; i < service->loop_count && ended; i++)
+        ended = atomic_load(&threads[i].has_ended);
     return ended;
+}
+
+static void log_listening(const struct service *service)
+{
+    const struct socket_file *file = &service->listener_file;
+
+    if (file->path[0] != '\0')
+        log_event(LOG_INFO, "started", LOG_STRING("socket", file->path),
+                  LOG_NUMBER("loops", service->loop_count));
+    else
+        log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
+                  LOG_NUMBER("loops", service->loop_count));
+    if (service->inside_fd >= 0 && service->inside_file.path[0] != '\0')
+        log_event(LOG_INFO, "metrics_served", LOG_STRING("socket", service->inside_file.path));
+    else if (service->inside_fd >= 0)
+        log_event(LOG_INFO, "metrics_served", LOG_NUMBER("port", listener_port(service->inside_fd)));
+}
+
+static void remove_socket_files(struct service *service)
+{
+    socket_file_remove(&service->listener_file);
+    socket_file_remove(&service->inside_file);
 }
 
 static int run(struct service *service)
@@ -260,12 +288,10 @@ static int run(struct service *service)
     service->started_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     struct loop_thread *threads = start_loops(service);
 
-    log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
-              LOG_NUMBER("loops", service->loop_count));
-    if (service->inside_fd >= 0)
-        log_event(LOG_INFO, "metrics_served", LOG_NUMBER("port", listener_port(service->inside_fd)));
+    log_listening(service);
     tell_ready(ready_fd);
     wait_for_end();
+    remove_socket_files(service); /* from here on a successor may listen there */
     close(service->listener_fd);
     if (service->inside_fd >= 0)
         close(service->inside_fd);
@@ -313,12 +339,15 @@ static bool bind_listeners(struct service *service, char *error, size_t error_si
     service->listener_fd = listener_bind(definition->address(config), timeout_ms, error, error_size);
     if (service->listener_fd < 0)
         return false;
+    socket_file_note(service->listener_fd, &service->listener_file);
     if (definition->metrics_address == NULL)
         return true;
     const struct config_address *apart = definition->metrics_address(config);
     if (*apart->host == '\0')
         return true;
     service->inside_fd = listener_bind(apart, timeout_ms, error, error_size);
+    if (service->inside_fd >= 0)
+        socket_file_note(service->inside_fd, &service->inside_file);
     if (service->inside_fd >= 0 && !config_address_is_loopback(apart))
         log_event(LOG_WARN, "metrics_beyond_loopback", LOG_STRING("host", apart->host));
     return service->inside_fd >= 0;
@@ -371,6 +400,7 @@ int service_main(const struct service_definition *definition, const struct confi
     const bool is_set_up = set_up(&service, error, sizeof error);
     if (is_set_up)
         code = run(&service);
+    remove_socket_files(&service);
     log_close();
     if (!is_set_up)
         fprintf(stderr, "token-relay %s: %s\n", definition->name, error);

@@ -10,6 +10,7 @@
 
 #include "core/config.h"
 #include "core/loop.h"
+#include "core/socket_file.h"
 
 struct route;
 struct buffer;
@@ -49,6 +50,8 @@ struct service {
     h2o_hostconf_t *inside_hosts[2]; /* of metrics_address; apart, so that no Host header leads there */
     int listener_fd;
     int inside_fd; /* -1: none */
+    struct socket_file listener_file; /* where they are Unix sockets */
+    struct socket_file inside_file;
     unsigned loop_count;
     struct loop *loops;
     uint64_t started_us;      /* since 1970 */

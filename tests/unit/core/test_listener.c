@@ -1,4 +1,5 @@
-// links: core/listener.c core/connection.c core/address_slot.c core/loop.c core/clock.c core/memory.c
+// links: core/listener.c core/socket_file.c core/connection.c core/address_slot.c core/loop.c core/clock.c
+// links: core/memory.c
 // libs: h2o-evloop ssl crypto pthread
 #include <setjmp.h>
 #include <stdarg.h>
