@@ -8,7 +8,8 @@ from support import wire
 from support.system import PASSWORD
 
 # A hash that takes long enough for a client to do something in between.
-SLOW = {"PASSWORD_METHOD": "bcrypt", "PASSWORD_COST": "12", "PASSWORD_WORKERS": "1", "LOOPS": "1"}
+SLOW = {"PASSWORD_METHOD": "bcrypt", "PASSWORD_COST": "10", "PASSWORD_WORKERS": "1", "LOOPS": "1",
+        "PASSWORD_QUEUE_AGE_MS": "9000"}
 JSON = [("Content-Type", "application/json")]
 
 

@@ -183,6 +183,7 @@ class System:
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "info",
             "LOOPS": "2",
+            "KEEPALIVE_TIMEOUT_MS": "600000",  # a client that tests share may be idle for minutes
         }
         for name, value in self.overrides.items():
             settings[name] = value.format(**self.ports) if isinstance(value, str) else value
