@@ -209,6 +209,18 @@ static bool is_ready(struct service *service, struct buffer *members)
     return healthy;
 }
 
+static void observe(struct service *service, struct metrics *metrics)
+{
+    struct auth *auth = service->state;
+    struct store_status status = {0};
+
+    (void)user_store_status(auth->store, &status); /* else it is untouched: not healthy */
+    metrics_set(metrics, METRIC_WORKERS_QUEUE, 0, workers_queued(auth->workers));
+    metrics_set(metrics, METRIC_STORE_USERS, 0, status.user_count);
+    metrics_set(metrics, METRIC_STORE_USED, 0, (uint64_t)(status.used_fraction * 1e6));
+    metrics_set(metrics, METRIC_STORE_HEALTHY, 0, status.healthy);
+}
+
 int auth_main(const struct config *config)
 {
     static const struct service_definition definition = {
@@ -217,11 +229,13 @@ int auth_main(const struct config *config)
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .address = address,
+        .user = CONFIG_AUTH,
         .open = auth_open,
         .open_loop = open_loop,
         .close_loop = close_loop,
         .close = auth_close,
         .is_ready = is_ready,
+        .observe = observe,
     };
     return service_main(&definition, config);
 }

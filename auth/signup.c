@@ -108,11 +108,17 @@ static bool client_is_on_loopback(const struct signup *signup)
     const struct exchange *x = &signup->x;
     const char *address = signup->client.address;
     size_t forwarded;
+    size_t told;
 
     exchange_header(x, "x-forwarded-for", &forwarded);
     if (forwarded == 0)
         exchange_header(x, "forwarded", &forwarded);
-    return forwarded == 0 && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0);
+    if (forwarded > 0)
+        return false;
+    /* Asked directly over our own Unix socket; what reached the gateway over one may come from anywhere. */
+    exchange_header(x, "x-client-address", &told);
+    return (told == 0 && strcmp(address, "unix") == 0) || strncmp(address, "127.", 4) == 0 ||
+           strcmp(address, "::1") == 0;
 }
 
 static bool store_never_had_an_admin(struct auth *auth)

@@ -31,7 +31,7 @@ struct token_memory *token_memory_open(size_t places)
     while (rounded < places)
         rounded *= 2;
     memory->mask = rounded - 1;
-    memory->places = memory_zeroed(rounded * sizeof memory->places[0]);
+    memory->places = memory_zeroed(rounded * sizeof(struct remembered *));
     return memory;
 }
 

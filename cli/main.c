@@ -1,9 +1,11 @@
 /*
  * main.c - token-relay: one binary, whose commands are the services and the tools.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 
@@ -33,8 +35,25 @@ static const struct command token_relay = {
     .command_count = sizeof commands / sizeof commands[0],
 };
 
+/*
+ * Standard descriptors that were closed before we started would be given to the next files opened, the
+ * store's among them, and what is printed would be written into those.
+ */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+        if (fd < 0)
+            abort();
+    } while (fd <= STDERR_FILENO);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("token-relay " TOKEN_RELAY_VERSION);
         return EXIT_SUCCESS;

@@ -7,6 +7,7 @@
 
 #include "auth/auth.h"
 #include "cli/commands.h"
+#include "core/metrics_table.h"
 #include "gateway/gateway.h"
 #include "message/message.h"
 
@@ -97,10 +98,15 @@ static int run_settings(const struct arguments *arguments)
 {
     const bool as_env = arguments_option(arguments, "--env") != NULL;
     const bool as_markdown = arguments_option(arguments, "--markdown") != NULL;
+    const bool of_metrics = arguments_option(arguments, "--metrics") != NULL;
 
-    if (as_env && as_markdown) {
-        command_fail(arguments->command, "say --env or --markdown, not both.");
+    if (as_env + as_markdown + of_metrics > 1) {
+        command_fail(arguments->command, "say one of --env, --markdown and --metrics.");
         return EXIT_USAGE;
+    }
+    if (of_metrics) {
+        metrics_print(stdout);
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     config_print(stdout, as_env ? CONFIG_PRINT_ENV : as_markdown ? CONFIG_PRINT_MARKDOWN : CONFIG_PRINT_TEXT);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -109,12 +115,13 @@ static int run_settings(const struct arguments *arguments)
 static const struct command_option settings_options[] = {
     {.name = "--env", .sentence = "As a .env file to begin with."},
     {.name = "--markdown", .sentence = "As the table of README.md."},
+    {.name = "--metrics", .sentence = "The table of metrics instead, as README.md has it."},
 };
 
 const struct command settings_command = {
     .name = "settings",
     .path = "token-relay settings",
-    .synopsis = "[--env | --markdown]",
+    .synopsis = "[--env | --markdown | --metrics]",
     .sentence = "Prints every setting, its default and what it does.",
     .options = settings_options,
     .option_count = sizeof settings_options / sizeof settings_options[0],

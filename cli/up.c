@@ -49,7 +49,7 @@ static void client_base(const struct config *config, char base[HEALTH_BASE_MAX_B
 {
     const struct config_url *url = &config->user_service_url;
 
-    if (strcmp(url->host, "localhost") == 0 && url->port == config->gateway_listen.port)
+    if (strcmp(url->host, "localhost") == 0 && url->port == config->gateway_listen.port && url->port != 0)
         snprintf(base, HEALTH_BASE_MAX_BYTES, "%s", url->base);
     else
         health_base(&config->gateway_listen, base);
@@ -74,11 +74,30 @@ static void print_store(const struct config *config)
     free(path);
 }
 
+static void print_first_request(const struct config *config, const char *base)
+{
+    const char *socket_path = config->gateway_listen.socket_path;
+
+    printf("\nA first request to try, which signs a user up:\n\n  %scurl -s ",
+           terminal_colour(stdout, TERMINAL_BOLD));
+    if (socket_path[0] != '\0') {
+        printf("--unix-socket '");
+        terminal_put(stdout, socket_path, strlen(socket_path));
+        printf("' ");
+        base = "http://localhost";
+    }
+    printf(
+        "%s/user/signup -H 'Content-Type: application/json' "
+        "-d '{\"username\": \"ada\", \"password\": \"Lovelace-1815\", \"email\": \"ada@example.org\"}'%s\n\n",
+        base, terminal_colour(stdout, TERMINAL_PLAIN));
+}
+
 static void print_welcome(const struct config *config)
 {
     char gateway[HEALTH_BASE_MAX_BYTES];
     char auth[HEALTH_BASE_MAX_BYTES];
     char message[HEALTH_BASE_MAX_BYTES];
+    char metrics[HEALTH_BASE_MAX_BYTES];
     const char *bold = terminal_colour(stdout, TERMINAL_BOLD);
     const char *plain = terminal_colour(stdout, TERMINAL_PLAIN);
 
@@ -89,15 +108,17 @@ static void print_welcome(const struct config *config)
     print_row("gateway", gateway, "  (for clients)");
     print_row("auth", auth, "  (internal)");
     print_row("message", message, "  (internal)");
+    if (*config->gateway_metrics_listen.host != '\0') {
+        health_base(&config->gateway_metrics_listen, metrics);
+        print_row("metrics", metrics, "/metrics  (of the gateway)");
+    }
     print_store(config);
-    printf(
-        "\nA first request to try, which signs a user up:\n\n"
-        "  %scurl -s %s/user/signup -H 'Content-Type: application/json' "
-        "-d '{\"username\": \"ada\", \"password\": \"Lovelace-1815\", \"email\": \"ada@example.org\"}'%s\n\n",
-        bold, gateway, plain);
+    print_first_request(config, gateway);
     printf("All of it, with every request shown:  ");
     terminal_put(stdout, program_invocation_name, strlen(program_invocation_name));
-    printf(" check %s\nCtrl-C stops it.\n", gateway);
+    printf(" check ");
+    terminal_put(stdout, gateway, strlen(gateway));
+    printf("\nCtrl-C stops it.\n");
     fflush(stdout);
 }
 
@@ -145,6 +166,23 @@ static int serve(const struct config *config, int ready_fd)
     return outcome != WATCH_FAILED && drained ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Whoever calls a service must know its port before it runs. */
+static bool is_fixed(const struct config_address *address)
+{
+    return address->port != 0 || address->socket_path[0] != '\0';
+}
+
+static bool ports_are_fixed(const struct config *config)
+{
+    if (is_fixed(&config->gateway_listen) && is_fixed(&config->auth_listen) &&
+        is_fixed(&config->message_listen))
+        return true;
+    command_fail(&up_command,
+                 "port 0 (any free port) is for a service run alone; give GATEWAY_LISTEN, AUTH_LISTEN "
+                 "and MESSAGE_LISTEN fixed ports");
+    return false;
+}
+
 /* Loads the settings; on a first run makes the secret that they lack, and loads them again. */
 static bool prepare(struct config *config)
 {
@@ -179,6 +217,10 @@ static int run_up(const struct arguments *arguments)
     const int ready_fd = take_ready_fd();
     if (!prepare(&config))
         return EXIT_FAILURE;
+    if (!ports_are_fixed(&config)) {
+        config_free(&config);
+        return EXIT_FAILURE;
+    }
     assert(config.secret_key[0] != '\0');
     /* Before the first thread is made: none of them may take a signal. */
     watch_block_signals();

@@ -28,6 +28,10 @@ void health_base(const struct config_address *address, char base[HEALTH_BASE_MAX
 {
     const char *host = address->host;
 
+    if (address->socket_path[0] != '\0') {
+        snprintf(base, HEALTH_BASE_MAX_BYTES, CONFIG_UNIX_SCHEME "%s", address->socket_path);
+        return;
+    }
     if (host[0] == '\0' || strcmp(host, "0.0.0.0") == 0)
         host = "127.0.0.1";
     else if (strcmp(host, "::") == 0)

@@ -16,7 +16,8 @@ struct health;
 
 #define HEALTH_BASE_MAX_BYTES 300
 
-/* How to reach, from this machine, who listens at an address: "http://127.0.0.1:8181" for all addresses. */
+/* How to reach, from this machine, who listens at an address: "http://127.0.0.1:8181" for all addresses,
+ * "unix:PATH" for a socket. */
 void health_base(const struct config_address *address, char base[HEALTH_BASE_MAX_BYTES]);
 
 /* True if GET /health/ready is answered with 200 within timeout_ms. */

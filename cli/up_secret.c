@@ -83,7 +83,7 @@ static bool read_old(const struct place *place, struct buffer *text)
 
     if (!place->exists)
         return true;
-    const int fd = open(place->path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(place->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return false;
     while ((got = read(fd, piece, sizeof piece)) > 0 && text->length <= FILE_MAX_BYTES)

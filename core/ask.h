@@ -16,7 +16,7 @@ struct asker *asker_open(void);
 void asker_close(struct asker *asker);
 
 struct ask {
-    const char *base;   /* "http://127.0.0.1:8181" */
+    const char *base;   /* "http://127.0.0.1:8181", or "unix:path" */
     const char *method; /* "GET", "POST", ... */
     const char *path;
     const char *headers[8]; /* "name: value", NULL-terminated */

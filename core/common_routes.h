@@ -1,14 +1,13 @@
 /*
- * common_routes.h - what every service answers: GET /, GET /health/live, GET /health/ready.
+ * common_routes.h - what every service answers: GET /, GET /health/live, GET /health/ready; and GET /metrics,
+ * where the operator asks.
  */
 #ifndef CORE_COMMON_ROUTES_H
 #define CORE_COMMON_ROUTES_H
 
-#include <stddef.h>
+#include "core/router.h"
 
-#include "core/exchange.h"
-
-extern const struct route common_routes[];
-extern const size_t common_route_count;
+extern const struct route_set common_routes;
+extern const struct route_set metrics_routes;
 
 #endif

@@ -185,6 +185,11 @@ static bool load_address(struct loading *load, const struct config_row *row, con
            complain_value(load, row, found, why);
 }
 
+static bool load_address_or_off(struct loading *load, const struct config_row *row, const struct found *found)
+{
+    return strcasecmp(found->text, "off") == 0 || load_address(load, row, found); /* off: all zero */
+}
+
 static bool load_value(struct loading *load, const struct config_row *row, const struct found *found)
 {
     switch (row->kind) {
@@ -199,6 +204,8 @@ static bool load_value(struct loading *load, const struct config_row *row, const
         return load_choice(load, row, found);
     case CONFIG_KIND_ADDRESS:
         return load_address(load, row, found);
+    case CONFIG_KIND_ADDRESS_OR_OFF:
+        return load_address_or_off(load, row, found);
     case CONFIG_KIND_URL:
         return load_url(load, row, found);
     }
@@ -251,7 +258,9 @@ static void follow_url(struct config_address *address, const char *host, const s
 {
     if (address->host[0] != '\0')
         return;
-    snprintf(address->host, sizeof(address->host), "%s", host);
+    const bool is_unix = url->socket_path[0] != '\0';
+    snprintf(address->host, sizeof(address->host), "%s", is_unix ? url->host : host);
+    memcpy(address->socket_path, url->socket_path, sizeof(address->socket_path));
     address->port = url->port;
 }
 
@@ -304,7 +313,7 @@ static struct dotenv *parse_and_warn(const char *bytes, size_t length)
 static bool read_dotenv(struct dotenv **dotenv, char *error, size_t error_size)
 {
     *dotenv = NULL;
-    int fd = open(".env", O_RDONLY | O_CLOEXEC);
+    int fd = open(".env", O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
     if (fd < 0 && errno == ENOENT)
         return true;
 

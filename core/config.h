@@ -26,19 +26,24 @@ enum admin_signup { ADMIN_SIGNUP_FIRST, ADMIN_SIGNUP_OPEN, ADMIN_SIGNUP_CLOSED }
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_JSON, CONFIG_LOG_TEXT };
 
-/* A URL of another service, taken apart: "http://host:port" with or without a slash at the end; nothing else.
- */
+#define CONFIG_UNIX_SCHEME           "unix:"
+#define CONFIG_SOCKET_PATH_MAX_BYTES 107 /* what sockaddr_un has room for */
+
+/* A URL of another service, taken apart: "http://host:port" with or without a slash at the end, or
+ * "unix:PATH"; nothing else. A Unix socket has the host "localhost" and port 0. */
 struct config_url {
     char host[256]; /* name, IPv4 or IPv6 without brackets */
     uint16_t port;
-    char base[300]; /* "http://host:port", no slash at the end */
+    char socket_path[CONFIG_SOCKET_PATH_MAX_BYTES + 1]; /* "": TCP */
+    char base[300]; /* "http://host:port", no slash at the end, or "unix:PATH": as relay.h takes it */
 };
 
-/* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses: 0.0.0.0). Port 0: any that is free.
- */
+/* Where to listen: "host:port", "[ipv6]:port" or ":port" (all addresses: 0.0.0.0), port 0: any that is free;
+ * or "unix:PATH", as above. */
 struct config_address {
-    char host[256]; /* never "" after config_load */
+    char host[256]; /* "" after config_load only where ADDRESS_OR_OFF is off */
     uint16_t port;
+    char socket_path[CONFIG_SOCKET_PATH_MAX_BYTES + 1];
 };
 
 typedef const char *config_text;   /* never NULL; "" where unset */
@@ -56,6 +61,7 @@ typedef unsigned config_choice;
 #define CONFIG_TYPE_SIZE                                                       config_size
 #define CONFIG_TYPE_CHOICE                                                     config_choice
 #define CONFIG_TYPE_ADDRESS                                                    struct config_address
+#define CONFIG_TYPE_ADDRESS_OR_OFF                                             struct config_address
 #define CONFIG_TYPE_URL                                                        struct config_url
 struct config {
 #include "core/config.def"
@@ -87,7 +93,7 @@ void config_print(FILE *out, enum config_print form);
  */
 const char *config_choice_word(const char *name, config_choice value);
 
-/* True if the host of a listen address is a loopback address (127.0.0.0/8, ::1, localhost). */
+/* True if only this machine reaches a listen address: 127.0.0.0/8, ::1, localhost, a Unix socket. */
 bool config_address_is_loopback(const struct config_address *address);
 
 #endif

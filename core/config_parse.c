@@ -105,9 +105,38 @@ static const char *url_extra(const char *after_scheme)
     return NULL;
 }
 
+static bool is_unix(const char *text)
+{
+    return strncasecmp(text, CONFIG_UNIX_SCHEME, strlen(CONFIG_UNIX_SCHEME)) == 0;
+}
+
+/* Takes what is behind "unix:". */
+static bool read_socket_path(const char *text, char out[CONFIG_SOCKET_PATH_MAX_BYTES + 1], const char **why)
+{
+    const char *path = text + strlen(CONFIG_UNIX_SCHEME);
+    const size_t length = strlen(path);
+
+    _Static_assert(CONFIG_SOCKET_PATH_MAX_BYTES == 107, "the sentence says so");
+    if (length == 0 || path[length - 1] == '/')
+        return refuse(why, "must name a file behind unix:, such as unix:/run/token-relay/auth.socket");
+    if (length > CONFIG_SOCKET_PATH_MAX_BYTES)
+        return refuse(why, "must have a path of at most 107 bytes behind unix:, which is all that a Unix "
+                           "socket's address has room for");
+    memcpy(out, path, length + 1);
+    return true;
+}
+
 bool config_parse_url(const char *text, struct config_url *out, const char **why)
 {
-    static const char form[] = "must be like http://HOST:PORT, with a port from 1 to 65535";
+    static const char form[] = "must be like http://HOST:PORT, with a port from 1 to 65535, or unix:PATH";
+    if (is_unix(text)) {
+        struct config_url local = {.host = "localhost"};
+        if (!read_socket_path(text, local.socket_path, why))
+            return false;
+        snprintf(local.base, sizeof(local.base), CONFIG_UNIX_SCHEME "%s", local.socket_path);
+        *out = local;
+        return true;
+    }
     if (strncasecmp(text, "https://", 8) == 0)
         return refuse(why, "must start with http://, since the services speak plain HTTP with each other");
     if (strncasecmp(text, "http://", 7) != 0)
@@ -137,7 +166,15 @@ bool config_parse_url(const char *text, struct config_url *out, const char **why
 
 bool config_parse_address(const char *text, struct config_address *out, const char **why)
 {
-    static const char form[] = "must be like HOST:PORT, [IPV6]:PORT or :PORT, with a port from 0 to 65535";
+    static const char form[] =
+        "must be like HOST:PORT, [IPV6]:PORT or :PORT, with a port from 0 to 65535, or unix:PATH";
+    if (is_unix(text)) {
+        struct config_address local = {.host = "localhost"};
+        if (!read_socket_path(text, local.socket_path, why))
+            return false;
+        *out = local;
+        return true;
+    }
     struct config_address address = {.host = "0.0.0.0"};
     const char *at = text;
     if (*at != ':' && !read_host(&at, address.host))

@@ -24,26 +24,45 @@
 
 static __thread struct connection *reading;
 
+/* What the log says; NULL: nothing. */
+static const char *const reasons[CUT_REASON_COUNT] = {
+    [CUT_REQUEST_SLOW] = "request not complete in time",
+    [CUT_ANSWER_SLOW] = "answer not taken in time",
+    [CUT_NO_REQUEST] = "no request in time",
+    [CUT_IDLE] = NULL,
+    [CUT_PRESSURE] = "no room for more connections",
+    [CUT_ADDRESS_LIMIT] = "too many connections of one address",
+    [CUT_INPUT_ENDLESS] = "sends on after the end",
+    [CUT_HTTP2_HEADER_BYTES] = "HTTP/2 header block too large",
+    [CUT_HTTP2_HEADER_COUNT] = "too many HTTP/2 header fields",
+    [CUT_HTTP2_RESETS] = "too many HTTP/2 streams reset",
+    [CUT_HTTP2_FRAMES] = "too many HTTP/2 frames without a request",
+};
+_Static_assert((int)CUT_REASON_COUNT == (int)METRIC_VALUES_CUT, "metrics.def knows every reason");
+
 static uint64_t now_ms(void)
 {
     return clock_monotonic_us() / 1000;
 }
 
-static void log_cut(const struct connection *connection, const char *event, const char *reason)
+static void tell_cut(const struct connection *connection, const char *event, enum cut_reason reason)
 {
     static struct seldom seldom;
     uint64_t unsaid;
     struct sockaddr_storage peer;
     char address[NI_MAXHOST] = "unknown";
 
-    if (connection->loop->service == NULL)
-        return; /* a self-test */
+    metrics_count(&connection->loop->metrics, METRIC_CONNECTIONS_CUT, reason);
+    if (connection->loop->service == NULL || reasons[reason] == NULL)
+        return; /* a self-test; not worth a line */
     if (!seldom_may_say(&seldom, now_ms(), &unsaid))
         return;
     const socklen_t length = h2o_socket_getpeername(connection->socket, (struct sockaddr *)&peer);
-    if (length != 0 && h2o_socket_getnumerichost((struct sockaddr *)&peer, length, address) == SIZE_MAX)
+    if (length != 0 && peer.ss_family == AF_UNIX)
+        strcpy(address, "unix");
+    else if (length != 0 && h2o_socket_getnumerichost((struct sockaddr *)&peer, length, address) == SIZE_MAX)
         strcpy(address, "unknown");
-    log_event(LOG_WARN, event, LOG_STRING("reason", reason), LOG_STRING("peer", address),
+    log_event(LOG_WARN, event, LOG_STRING("reason", reasons[reason]), LOG_STRING("peer", address),
               LOG_NUMBER("unsaid", unsaid));
 }
 
@@ -70,25 +89,28 @@ static void on_socket_close(void *data)
     free(connection);
 }
 
-static bool take_address(struct connection *connection)
+static bool take_address(struct connection *connection, const struct listener *listener)
 {
     const struct service *service = connection->loop->service;
     struct sockaddr_storage peer;
 
-    if (service == NULL || !service->definition->has_envelope)
+    if (service == NULL || !service->definition->has_envelope || listener->is_inside)
         return true; /* only the gateway meets strangers */
     if (h2o_socket_getpeername(connection->socket, (struct sockaddr *)&peer) == 0)
         return false; /* it is gone already */
+    if (peer.ss_family == AF_UNIX)
+        return true; /* who may open its file is no stranger, and all of them would be one address */
     connection->address =
         address_slot_take((struct sockaddr *)&peer, service->config->connections_per_address_max);
     if (connection->address == NULL)
-        log_cut(connection, "connection_refused", "too many connections of one address");
+        tell_cut(connection, "connection_refused", CUT_ADDRESS_LIMIT);
     return connection->address != NULL;
 }
 
-struct connection *connection_open(struct loop *loop, h2o_socket_t *socket)
+struct connection *connection_open(const struct listener *listener, h2o_socket_t *socket)
 {
     struct connection *connection = memory_zeroed(sizeof(*connection));
+    struct loop *loop = listener->loop;
 
     assert(socket->on_close.cb == NULL);
     connection->loop = loop;
@@ -100,10 +122,11 @@ struct connection *connection_open(struct loop *loop, h2o_socket_t *socket)
     if (connection->next != NULL)
         connection->next->previous = connection;
     loop->connections = connection;
+    metrics_count(&loop->metrics, METRIC_CONNECTIONS_ACCEPTED, 0);
     socket->on_close.cb = on_socket_close;
     socket->on_close.data = connection;
 
-    if (!take_address(connection)) {
+    if (!take_address(connection, listener)) {
         h2o_socket_close(socket);
         return NULL;
     }
@@ -132,7 +155,7 @@ void connection_read(h2o_socket_t *socket, const char *fault)
     connection->on_read(socket, fault);
     /* Closing the socket took `reading` back: then the connection is no more. */
     if (reading == connection && socket->input->size > INPUT_MAX_BYTES)
-        connection_cut(connection, "sends on after the end");
+        connection_cut(connection, CUT_INPUT_ENDLESS);
     reading = outer;
 }
 
@@ -154,20 +177,19 @@ void connection_request_ended(struct connection *connection)
     connection->quiet_since_ms = now_ms();
 }
 
-void connection_cut(struct connection *connection, const char *reason)
+void connection_cut(struct connection *connection, enum cut_reason reason)
 {
     if (connection->cut)
         return;
     connection->cut = true;
-    if (reason != NULL)
-        connection_complain(connection, reason);
+    connection_complain(connection, reason);
     /* A peer that has closed already is as well cut: ENOTCONN. */
     (void)shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 }
 
-void connection_complain(const struct connection *connection, const char *reason)
+void connection_complain(const struct connection *connection, enum cut_reason reason)
 {
-    log_cut(connection, "connection_cut", reason);
+    tell_cut(connection, "connection_cut", reason);
 }
 
 bool budget_take(struct budget *budget, uint64_t time_ms, uint64_t max)

@@ -6,6 +6,7 @@
 #include "core/exchange.h"
 #include "core/log.h"
 #include "core/reply.h"
+#include "core/router.h"
 #include "core/service.h"
 
 /* An output stream that swallows libh2o's text and sends ours once. */
@@ -26,17 +27,22 @@ static void replacement_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *b
     replacement->body.len = 0;
 }
 
-static enum fault fault_of(int status)
+/* Path and method come first in the contract's order, also for a body that libh2o would not take. */
+static enum fault fault_of(const h2o_req_t *req, char allow[ROUTER_ALLOW_MAX_BYTES])
 {
-    switch (status) {
+    enum fault early = FAULT_COUNT;
+
+    *allow = '\0';
+    switch (req->res.status) {
     case 404:
         return FAULT_NOT_FOUND;
     case 413:
-        return FAULT_BODY_TOO_LARGE;
+        early = router_judge_early(req, allow);
+        return early != FAULT_COUNT ? early : FAULT_BODY_TOO_LARGE;
     case 417:
         return FAULT_EXPECTATION_FAILED;
     default:
-        return status < 500 ? FAULT_BAD_REQUEST : FAULT_INTERNAL;
+        return req->res.status < 500 ? FAULT_BAD_REQUEST : FAULT_INTERNAL;
     }
 }
 
@@ -55,7 +61,7 @@ static void add_header(h2o_req_t *req, const char *name, const char *value)
     h2o_add_header_by_str(&req->pool, &req->res.headers, name, strlen(name), 1, NULL, value, strlen(value));
 }
 
-static void set_headers(h2o_req_t *req, const struct fault_row *row, const char *id)
+static void set_headers(h2o_req_t *req, const struct fault_row *row, const char *id, const char *allow)
 {
     memset(&req->res.headers, 0, sizeof req->res.headers);
     add_header(req, "content-type", "application/json");
@@ -63,10 +69,13 @@ static void set_headers(h2o_req_t *req, const struct fault_row *row, const char 
     add_header(req, "x-content-type-options", "nosniff");
     add_header(req, "error-code", row->name);
     add_header(req, "x-request-id", id);
+    if (*allow != '\0')
+        add_header(req, "allow", allow);
 }
 
-static void log_refusal(const h2o_req_t *req, const struct fault_row *row, const char *id)
+static void tell_refusal(struct loop *loop, const h2o_req_t *req, const struct fault_row *row, const char *id)
 {
+    metrics_count(&loop->metrics, METRIC_REQUESTS, metrics_series_of_status(row->status));
     log_request(&(struct log_request){
         .request_id = id,
         .method = req->input.method.base,
@@ -81,7 +90,8 @@ static void log_refusal(const h2o_req_t *req, const struct fault_row *row, const
 static void replace(h2o_req_t *req, h2o_ostream_t ***slot)
 {
     struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
-    const enum fault fault = fault_of(req->res.status);
+    char *allow = h2o_mem_alloc_pool(&req->pool, ROUTER_ALLOW_MAX_BYTES);
+    const enum fault fault = fault_of(req, allow);
     const struct fault_row *row = fault_row(fault);
     char *id = h2o_mem_alloc_pool(&req->pool, REQUEST_ID_MAX_BYTES + 1);
     struct buffer body;
@@ -92,8 +102,8 @@ static void replace(h2o_req_t *req, h2o_ostream_t ***slot)
     req->res.status = (int)row->status;
     req->res.reason = status_reason(row->status);
     req->res.content_length = body.length;
-    set_headers(req, row, id);
-    log_refusal(req, row, id);
+    set_headers(req, row, id, allow);
+    tell_refusal(loop, req, row, id);
 
     struct replacement *replacement = (struct replacement *)h2o_add_ostream(req, sizeof *replacement, *slot);
     replacement->super.do_send = replacement_send;

@@ -47,6 +47,7 @@ static void end_request(struct exchange *x)
     x->cell = NULL;
     x->req = NULL;
     x->segment = h2o_iovec_init(NULL, 0);
+    metrics_add(&x->loop->metrics, METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     if (x->connection != NULL)
         connection_request_ended(x->connection);
     x->connection = NULL;
@@ -67,10 +68,11 @@ void exchange_answered(struct exchange *x)
     exchange_release(x);
 }
 
-static void log_left(const struct exchange *x)
+static void tell_left(const struct exchange *x)
 {
     const h2o_req_t *req = x->req;
 
+    metrics_count(&x->loop->metrics, METRIC_REQUESTS, metrics_series_of_status(STATUS_CLIENT_LEFT));
     log_request(&(struct log_request){
         .request_id = x->id,
         .method = req->method.base,
@@ -91,7 +93,7 @@ static void cell_disposed(void *at)
 
     if (x == NULL)
         return;
-    log_left(x);
+    tell_left(x);
     end_request(x);
     if (x->on_gone != NULL)
         x->on_gone(x);
@@ -154,7 +156,7 @@ void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES
     const void *address = NULL;
     int family = AF_UNSPEC;
 
-    strcpy(out, "unix");
+    strcpy(out, "unknown"); /* gone already: it must not pass for somebody on this machine */
     if (x->req == NULL || x->req->conn->callbacks->get_peername(x->req->conn, (void *)&peer) == 0)
         return;
     if (peer.ss_family == AF_INET) {
@@ -168,6 +170,8 @@ void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES
     }
     if (address != NULL)
         inet_ntop(family, address, out, EXCHANGE_ADDRESS_MAX_BYTES + 1);
+    else if (peer.ss_family == AF_UNIX)
+        strcpy(out, "unix");
 }
 
 static bool id_is_good(h2o_iovec_t id)
@@ -230,8 +234,9 @@ static void set_id(struct exchange *x)
     }
 }
 
-static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
+static struct exchange *exchange_open(h2o_req_t *req, const struct entrance *entrance)
 {
+    const struct route *route = router_find(entrance, req);
     const size_t size = route != NULL && route->size != NULL ? *route->size : sizeof(struct exchange);
     struct exchange *x = memory_zeroed(size);
     struct exchange_cell *cell = h2o_mem_alloc_shared(&req->pool, sizeof *cell, cell_disposed);
@@ -239,12 +244,14 @@ static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
     assert(size >= sizeof *x);
     x->req = req;
     x->loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
+    x->entrance = entrance;
     x->route = route;
     x->arrived_us = clock_monotonic_us();
     x->holds = 1; /* the client's */
     x->cell = cell;
     cell->x = x;
     x->loop->work_count++;
+    metrics_count(&x->loop->metrics, METRIC_REQUESTS_IN_FLIGHT, 0);
     x->connection = connection_of(req);
     if (x->connection != NULL)
         connection_request_started(x->connection);
@@ -254,10 +261,8 @@ static struct exchange *exchange_open(h2o_req_t *req, const struct route *route)
 
 int exchange_on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
-    const struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, context, req->conn->ctx);
-    const struct route *route = router_find(loop->service, req);
+    const struct entrance *entrance = H2O_STRUCT_FROM_MEMBER(struct entrance, handler, handler);
 
-    (void)handler;
-    router_enter(exchange_open(req, route));
+    router_enter(exchange_open(req, entrance));
     return 0;
 }

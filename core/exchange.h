@@ -24,6 +24,7 @@
 
 struct exchange;
 struct connection;
+struct entrance; /* router.h */
 struct service;
 
 /*
@@ -47,6 +48,7 @@ struct route {
 struct exchange {
     h2o_req_t *req; /* NULL: the client left, or has its answer */
     struct loop *loop;
+    const struct entrance *entrance;
     const struct route *route; /* NULL: no route has this path */
     h2o_iovec_t segment; /* what stands for the route's {name}, while req is there; {NULL, 0}: no such */
     struct connection *connection;
@@ -61,7 +63,7 @@ struct exchange {
     char calls[2 * (REQUEST_ID_MAX_BYTES + 1)]; /* ids of the gathered calls that carried it, for the log */
 };
 
-/* H2O's entry: registered once per service (service.c). */
+/* H2O's entry; the handler is a struct entrance (service.c). */
 int exchange_on_request(h2o_handler_t *handler, h2o_req_t *req);
 
 void exchange_hold(struct exchange *x);
@@ -96,7 +98,7 @@ int exchange_watch_socket(const struct exchange *x);
 bool exchange_socket_is_closed(int socket);
 
 #define EXCHANGE_ADDRESS_MAX_BYTES 63
-/* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket). */
+/* The peer's address as text ("127.0.0.1", "::1"; "unix" for a Unix socket, "unknown" where it left). */
 void exchange_peer(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1]);
 
 #endif

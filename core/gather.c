@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "core/buffer.h"
+#include "core/clock.h"
 #include "core/memory.h"
 
 /* One call and those who wait for it. */
 struct gathered {
-    struct gathered *next; /* of the idle ones */
+    struct gathered *next; /* of the idle ones, or of those under way */
     struct gather *gather;
     struct call call;
     struct question askers; /* head of the list */
@@ -28,10 +29,15 @@ struct gather {
     struct gather_options options;
     struct list_form results;
     struct question queue; /* head of the list */
+    /* Head of the list by older and newer: all wait equally long, so the oldest is due first. One timer for
+     * all. */
+    struct question deadlines;
+    struct timer deadline;
     size_t queued;
     size_t calls;
     struct timer flush;
     struct gathered *idle;
+    struct gathered *under_way;
 };
 
 static void list_open(struct question *head)
@@ -54,15 +60,42 @@ static void list_remove(struct question *question)
     question->previous = question->next = NULL;
 }
 
+/* The values of metrics.def's label GATHERED are the outcomes, and behind them: not_as_wanted. */
+#define SERIES_NOT_AS_WANTED (RELAY_NO_ROOM + 1)
+_Static_assert((int)METRIC_VALUES_GATHERED == (int)SERIES_NOT_AS_WANTED + 1,
+               "metrics.def knows every outcome");
+_Static_assert((int)METRIC_VALUES_TARGET == (int)GATHER_MESSAGES + 1, "metrics.def knows every target");
+
+static void change_queued(struct gather *gather, int by)
+{
+    assert(by > 0 || gather->queued > 0);
+    gather->queued += (size_t)by;
+    metrics_add(&gather->loop->metrics, METRIC_GATHER_QUEUE, gather->options.target, by);
+}
+
+static void change_calls(struct gather *gather, int by)
+{
+    assert(by > 0 || gather->calls > 0);
+    gather->calls += (size_t)by;
+    metrics_add(&gather->loop->metrics, METRIC_GATHER_CALLS_IN_FLIGHT, gather->options.target, by);
+}
+
+static void count_outcome(const struct gather *gather, unsigned outcome)
+{
+    const unsigned series = gather->options.target * METRIC_VALUES_GATHERED + outcome;
+
+    metrics_count(&gather->loop->metrics, METRIC_GATHER_CALLS, series);
+}
+
 static void take_out(struct question *question)
 {
+    question->newer->older = question->older;
+    question->older->newer = question->newer;
     if (question->is_queued) {
-        assert(question->gather->queued > 0);
-        question->gather->queued--;
+        change_queued(question->gather, -1);
         question->is_queued = false;
     }
     list_remove(question);
-    loop_timer_stop(&question->timer);
 }
 
 static void answer(struct question *question, enum relay_outcome outcome, const void *entry,
@@ -77,7 +110,26 @@ static void answer(struct question *question, enum relay_outcome outcome, const 
 
 static void on_deadline(struct timer *timer)
 {
-    answer(H2O_STRUCT_FROM_MEMBER(struct question, timer, timer), RELAY_TIMED_OUT, NULL, NULL);
+    struct gather *gather = H2O_STRUCT_FROM_MEMBER(struct gather, deadline, timer);
+    const uint64_t now_us = clock_monotonic_us();
+
+    while (gather->deadlines.newer != &gather->deadlines && gather->deadlines.newer->due_us <= now_us)
+        answer(gather->deadlines.newer, RELAY_TIMED_OUT, NULL, NULL);
+    loop_timer_stop(timer); /* one that asked anew meanwhile started it, for its own deadline */
+    if (gather->deadlines.newer != &gather->deadlines)
+        loop_timer_start(gather->loop, timer, gather->deadlines.newer->due_us - now_us, on_deadline);
+}
+
+/* The timer may be set for one that has been answered since: then it fires for nothing, and is set anew. */
+static void start_deadline(struct gather *gather, struct question *question)
+{
+    question->due_us = clock_monotonic_us() + gather->options.timeout_ms * 1000;
+    question->newer = &gather->deadlines;
+    question->older = gather->deadlines.older;
+    question->older->newer = question;
+    gather->deadlines.older = question;
+    if (!loop_timer_is_running(&gather->deadline))
+        loop_timer_start(gather->loop, &gather->deadline, gather->options.timeout_ms * 1000, on_deadline);
 }
 
 /* --- putting a call together
@@ -150,7 +202,7 @@ static bool take_in(struct gathered *gathered, struct question *question)
     }
     question->index = place;
     question->is_queued = false;
-    gathered->gather->queued--;
+    change_queued(gathered->gather, -1);
     list_remove(question);
     list_append(&gathered->askers, question);
     memcpy(question->call_id, gathered->id, sizeof question->call_id);
@@ -163,6 +215,15 @@ static void deal_failure(struct gathered *gathered, enum relay_outcome outcome, 
 {
     while (gathered->askers.next != &gathered->askers)
         answer(gathered->askers.next, outcome, NULL, call);
+}
+
+static void observe_call(const struct gathered *gathered)
+{
+    struct metrics *metrics = &gathered->gather->loop->metrics;
+    const enum gather_target target = gathered->gather->options.target;
+
+    metrics_observe(metrics, HISTOGRAM_GATHER_QUESTIONS, target, gathered->question_count);
+    metrics_observe(metrics, HISTOGRAM_GATHER_BYTES, target, gathered->body.length);
 }
 
 static void send_call(struct gather *gather)
@@ -186,10 +247,15 @@ static void send_call(struct gather *gather)
         .timeout_ms = gather->options.timeout_ms,
         .on_reply = on_reply,
     };
-    gather->calls++;
-    if (call_start(gather->loop->relay, &gathered->call))
+    change_calls(gather, 1);
+    if (call_start(gather->loop->relay, &gathered->call)) {
+        gathered->next = gather->under_way;
+        gather->under_way = gathered;
+        observe_call(gathered);
         return;
-    gather->calls--;
+    }
+    change_calls(gather, -1);
+    count_outcome(gather, RELAY_NO_ROOM);
     deal_failure(gathered, RELAY_NO_ROOM, NULL);
     gathered_rest(gathered);
 }
@@ -220,6 +286,16 @@ static void deal(struct gathered *gathered)
     }
 }
 
+static void remove_from_under_way(struct gathered *gathered)
+{
+    struct gathered **at = &gathered->gather->under_way;
+
+    while (*at != gathered)
+        at = &(*at)->next;
+    *at = gathered->next;
+    change_calls(gathered->gather, -1);
+}
+
 static void on_reply(struct call *call)
 {
     struct gathered *gathered = H2O_STRUCT_FROM_MEMBER(struct gathered, call, call);
@@ -228,12 +304,15 @@ static void on_reply(struct call *call)
     struct buffer faults;
     size_t count = 0;
 
-    gather->calls--;
+    remove_from_under_way(gathered);
     buffer_open(&faults);
     if (call->outcome == RELAY_ANSWERED && call->answer.status == 200)
         reading = schema_read_list(&gather->results, call->answer.body, call->answer.body_length,
                                    gathered->entries, gathered->sound, &count, &faults);
-    if (reading != NULL && count == gathered->question_count)
+    const bool is_as_wanted = reading != NULL && count == gathered->question_count;
+    count_outcome(gather, !is_as_wanted && call->outcome == RELAY_ANSWERED ? SERIES_NOT_AS_WANTED
+                                                                           : (unsigned)call->outcome);
+    if (is_as_wanted)
         deal(gathered);
     else
         deal_failure(gathered, call->outcome, call);
@@ -256,6 +335,7 @@ struct gather *gather_open(struct loop *loop, const struct gather_options *optio
     gather->options = *options;
     gather->results = (struct list_form){"results", options->entry, GATHER_QUESTIONS_MAX};
     list_open(&gather->queue);
+    gather->deadlines.older = gather->deadlines.newer = &gather->deadlines;
     return gather;
 }
 
@@ -263,8 +343,15 @@ void gather_close(struct gather *gather)
 {
     if (gather == NULL)
         return;
-    assert(gather->queued == 0 && gather->calls == 0);
+    assert(gather->queued == 0);
+    while (gather->under_way != NULL) {
+        struct gathered *gathered = gather->under_way;
+        call_cancel(&gathered->call);
+        remove_from_under_way(gathered);
+        gathered_rest(gathered);
+    }
     loop_timer_stop(&gather->flush);
+    loop_timer_stop(&gather->deadline);
     while (gather->idle != NULL) {
         struct gathered *gathered = gather->idle;
         gather->idle = gathered->next;
@@ -278,14 +365,16 @@ void gather_close(struct gather *gather)
 bool gather_ask(struct gather *gather, struct question *question)
 {
     assert(question->next == NULL && question->on_answer != NULL && question->length > 0);
-    if (gather->queued >= gather->options.queue_max)
+    if (gather->queued >= gather->options.queue_max) {
+        metrics_count(&gather->loop->metrics, METRIC_GATHER_REFUSED, gather->options.target);
         return false;
+    }
 
     question->gather = gather;
     question->is_queued = true;
-    gather->queued++;
+    change_queued(gather, 1);
     list_append(&gather->queue, question);
-    loop_timer_start(gather->loop, &question->timer, gather->options.timeout_ms * 1000, on_deadline);
+    start_deadline(gather, question);
     if (gather->calls < gather->options.calls_max && !loop_timer_is_running(&gather->flush))
         loop_timer_start(gather->loop, &gather->flush, 0, on_flush);
     return true;

@@ -29,18 +29,22 @@
 struct gather;
 struct gathered; /* one call and those in it: private */
 
+/* The values of metrics.def's label TARGET, in their order. */
+enum gather_target { GATHER_TOKENS, GATHER_MESSAGES };
+
 struct gather_options {
     const char *base; /* whom to call: "http://host:port" */
     const char *path;
     const char *list_name; /* of the questions in the body */
     bool quotes; /* questions are bare texts without anything to escape: they go out as JSON strings */
     bool merges; /* equal questions of one call are asked once */
-    const struct form *entry; /* of an answer */
-    size_t questions_max;     /* in one call, at most GATHER_QUESTIONS_MAX */
-    size_t bytes_max;         /* of questions in one call */
-    size_t queue_max;         /* askers that wait for a call */
-    size_t calls_max;         /* under way at once */
-    uint64_t timeout_ms;      /* from gather_ask to the answer */
+    const struct form *entry;  /* of an answer */
+    size_t questions_max;      /* in one call, at most GATHER_QUESTIONS_MAX */
+    size_t bytes_max;          /* of questions in one call */
+    size_t queue_max;          /* askers that wait for a call */
+    size_t calls_max;          /* under way at once */
+    uint64_t timeout_ms;       /* from gather_ask to the answer */
+    enum gather_target target; /* what its metrics are called */
 };
 
 /* One asker's question; embedded in the struct of its request, zero-initialised. */
@@ -59,13 +63,17 @@ struct question {
 
     struct question *previous; /* private from here: of the queue, or of the call */
     struct question *next;
+    struct question *older; /* of all that are under way, in the order of their deadlines */
+    struct question *newer;
+    uint64_t due_us;
     struct gather *gather;
     size_t index;
     bool is_queued;
-    struct timer timer;
 };
 
-/* On the loop's thread; the loop's relay makes the calls. Close with no question asked and no call under way.
+/*
+ * On the loop's thread; the loop's relay makes the calls. Close with no question under way; a call whose
+ * askers have all left is given up.
  */
 struct gather *gather_open(struct loop *loop, const struct gather_options *options);
 void gather_close(struct gather *gather);

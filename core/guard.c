@@ -85,7 +85,7 @@ void guard_drain(void)
     atomic_store(&guard_is_draining, true);
 }
 
-static void complain(h2o_req_t *req, const char *reason)
+static void complain(h2o_req_t *req, enum cut_reason reason)
 {
     struct connection *connection = connection_of(req);
 
@@ -98,14 +98,14 @@ int h2o_hpack_parse_headers(h2o_req_t *req, void *table, const uint8_t *src, siz
                             int *pseudo_headers, size_t *content_length, void **digests, const char **error)
 {
     if (length > guard_limits.header_bytes_max) {
-        complain(req, "HTTP/2 header block too large");
+        complain(req, CUT_HTTP2_HEADER_BYTES);
         *error = "header block too large";
         return ERROR_ENHANCE_YOUR_CALM;
     }
     const int result =
         h2o_own.parse_headers(req, table, src, length, pseudo_headers, content_length, digests, error);
     if (req->headers.size > guard_limits.header_count_max) {
-        complain(req, "too many HTTP/2 header fields");
+        complain(req, CUT_HTTP2_HEADER_COUNT);
         *error = "too many header fields";
         return ERROR_ENHANCE_YOUR_CALM;
     }
@@ -119,7 +119,7 @@ void h2o_http2_stream_reset(h2o_conn_t *conn, void *stream)
 
     if (connection != NULL &&
         !budget_take(&connection->resets, h2o_now(conn->ctx->loop), guard_limits.resets_per_second))
-        connection_cut(connection, "too many HTTP/2 streams reset");
+        connection_cut(connection, CUT_HTTP2_RESETS);
     h2o_own.stream_reset(conn, stream);
 }
 
@@ -155,7 +155,7 @@ ssize_t h2o_http2_decode_frame(struct frame *frame, const uint8_t *src, size_t l
         return ERROR_PROTOCOL;
     }
     if (connection != NULL && !take_frame(connection, frame)) {
-        connection_complain(connection, "too many HTTP/2 frames without a request");
+        connection_complain(connection, CUT_HTTP2_FRAMES);
         *error = "too many frames";
         return ERROR_ENHANCE_YOUR_CALM;
     }

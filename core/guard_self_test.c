@@ -141,8 +141,8 @@ static bool run_trial(struct loop *loop, const struct trial *trial)
         return false;
     h2o_socket_t *socket =
         h2o_evloop_socket_create(loop->evloop, ends[0], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
-    (void)connection_open(loop, socket);
-    h2o_accept(&loop->accept, socket);
+    (void)connection_open(&loop->listener, socket);
+    h2o_accept(&loop->listener.accept, socket);
 
     put(&question, preface, sizeof(preface) - 1);
     put_frame(&question, 4 /* SETTINGS */, 0, 0, "", 0);

@@ -173,6 +173,10 @@ static bool scan_string(struct scan *scan, struct key_hash *hash)
     assert(peek(scan) == '"');
     scan->at++;
     while (scan->at < scan->length) {
+        if (hash == NULL)
+            scan->at += utf8_plain_run(scan->text + scan->at, scan->length - scan->at);
+        if (scan->at == scan->length)
+            return false;
         unsigned char c = (unsigned char)scan->text[scan->at];
         if (c == '"') {
             scan->at++;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,9 +20,11 @@
 #include "core/loop.h"
 #include "core/seldom.h"
 #include "core/service.h"
+#include "core/socket_file.h"
 
 #define ACCEPTS_PER_TURN 16
 #define PAUSE_US         50000 /* until it is tried again, when descriptors or room are wanting */
+#define INSIDE_MORE      16    /* an operator may look on when clients have taken all the room */
 
 static int fail(const struct config_address *address, const char *reason, char *error, size_t error_size)
 {
@@ -32,6 +33,11 @@ static int fail(const struct config_address *address, const char *reason, char *
 
     snprintf(text, sizeof(text), "%s", reason);
     text[0] = (char)tolower((unsigned char)text[0]);
+    if (address->socket_path[0] != '\0') {
+        snprintf(error, error_size, "cannot listen on " CONFIG_UNIX_SCHEME "%s: %s", address->socket_path,
+                 text);
+        return -1;
+    }
     snprintf(error, error_size, "cannot listen on %s%s%s:%u: %s", is_ipv6 ? "[" : "", address->host,
              is_ipv6 ? "]" : "", (unsigned)address->port, text);
     return -1;
@@ -72,8 +78,12 @@ int listener_bind(const struct config_address *address, uint64_t tcp_user_timeou
                   size_t error_size)
 {
     const char *fault = NULL;
-    struct addrinfo *found = look_up(address, &fault);
 
+    if (address->socket_path[0] != '\0') {
+        const int local = socket_file_listen(address->socket_path, &fault);
+        return local != -1 ? local : fail(address, fault, error, error_size);
+    }
+    struct addrinfo *found = look_up(address, &fault);
     if (found == NULL)
         return fail(address, fault, error, error_size);
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -98,108 +108,94 @@ unsigned listener_port(int fd)
     return port < 0 ? 0 : (unsigned)port;
 }
 
-static void on_accept(h2o_socket_t *listener, const char *fault);
+static void on_accept(h2o_socket_t *socket, const char *fault);
 
 static void accept_again(struct timer *timer)
 {
-    struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop, accept_again, timer);
+    struct listener *listener = H2O_STRUCT_FROM_MEMBER(struct listener, again, timer);
 
-    h2o_socket_read_start(loop->listener, on_accept);
+    h2o_socket_read_start(listener->socket, on_accept);
 }
 
 /* A listener is read level-triggered: left as it is, it would wake the loop again at once. */
-static void pause_accepting(struct loop *loop, const char *reason)
+static void pause_accepting(struct listener *listener, const char *reason)
 {
     static struct seldom seldom;
     uint64_t unsaid;
 
-    h2o_socket_read_stop(loop->listener);
-    if (!loop_timer_is_running(&loop->accept_again))
-        loop_timer_start(loop, &loop->accept_again, PAUSE_US, accept_again);
+    h2o_socket_read_stop(listener->socket);
+    if (!loop_timer_is_running(&listener->again))
+        loop_timer_start(listener->loop, &listener->again, PAUSE_US, accept_again);
     if (seldom_may_say(&seldom, clock_monotonic_us() / 1000, &unsaid))
         log_event(LOG_WARN, "accept_paused", LOG_STRING("reason", reason), LOG_NUMBER("unsaid", unsaid));
 }
 
-static bool has_room(struct loop *loop)
+static bool has_room(const struct listener *listener)
 {
+    const struct service *service = listener->loop->service;
+    const uint64_t room = service->connections_max + (listener->is_inside ? INSIDE_MORE : 0);
+
     /* Loops may meet here, and pass the limit by one connection each. */
-    return atomic_load(&loop->service->connection_count) < loop->service->connections_max;
+    return atomic_load(&service->connection_count) < room;
 }
 
 /* False: nothing more to accept for now. */
-static bool accept_one(struct loop *loop)
+static bool accept_one(struct listener *listener)
 {
-    if (!has_room(loop)) {
-        pause_accepting(loop, "connections_max reached");
+    if (!has_room(listener)) {
+        pause_accepting(listener, "connections_max reached");
         return false;
     }
     errno = 0;
-    h2o_socket_t *socket = h2o_evloop_socket_accept(loop->listener);
+    h2o_socket_t *socket = h2o_evloop_socket_accept(listener->socket);
     if (socket != NULL) {
-        if (connection_open(loop, socket) != NULL)
-            h2o_accept(&loop->accept, socket);
+        if (connection_open(listener, socket) != NULL)
+            h2o_accept(&listener->accept, socket);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        pause_accepting(loop, strerror(errno));
+        pause_accepting(listener, strerror(errno));
         return false;
     }
     return errno !=
            EAGAIN; /* what is wrong with one connection is told here too: ECONNABORTED ... (accept(2)) */
 }
 
-static void on_accept(h2o_socket_t *listener, const char *fault)
+static void on_accept(h2o_socket_t *socket, const char *fault)
 {
-    struct loop *loop = listener->data;
+    struct listener *listener = socket->data;
 
     (void)fault;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++)
-        if (!accept_one(loop))
+        if (!accept_one(listener))
             return;
 }
 
-void listener_start(struct loop *loop, int fd)
+void listener_start(struct listener *listener, int fd)
 {
     const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
-    assert(loop->listener == NULL);
+    assert(listener->socket == NULL && listener->accept.hosts != NULL);
     if (own == -1) {
         fprintf(stderr, "token-relay: cannot listen: %s\n", strerror(errno));
         abort();
     }
-    loop->listener = h2o_evloop_socket_create(loop->evloop, own, H2O_SOCKET_FLAG_DONT_READ);
-    loop->listener->data = loop;
-    h2o_socket_read_start(loop->listener, on_accept);
+    listener->socket = h2o_evloop_socket_create(listener->loop->evloop, own, H2O_SOCKET_FLAG_DONT_READ);
+    listener->socket->data = listener;
+    h2o_socket_read_start(listener->socket, on_accept);
 }
 
-void listener_stop(struct loop *loop)
+void listener_stop(struct listener *listener)
 {
-    if (loop->listener == NULL)
+    if (listener->socket == NULL)
         return;
     /* Those that are connected already would be reset: take them in, so that they are closed in good order.
      */
     for (int i = 0; i < ACCEPTS_PER_TURN; i++)
-        if (!accept_one(loop))
+        if (!accept_one(listener))
             break;
-    loop_timer_stop(&loop->accept_again);
-    h2o_socket_read_stop(loop->listener);
-    h2o_socket_close(loop->listener);
-    loop->listener = NULL;
-}
-
-uint64_t listener_fit_descriptors(uint64_t connections_max, uint64_t reserve)
-{
-    struct rlimit limit;
-    const rlim_t wanted = connections_max + reserve;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return connections_max;
-    if (limit.rlim_cur < wanted && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-        (void)getrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (limit.rlim_cur >= wanted)
-        return connections_max;
-    return limit.rlim_cur > reserve ? limit.rlim_cur - reserve : 1;
+    loop_timer_stop(&listener->again);
+    h2o_socket_read_stop(listener->socket);
+    h2o_socket_close(listener->socket);
+    listener->socket = NULL;
 }

@@ -11,27 +11,22 @@
 
 #include "core/config.h"
 
-struct loop;
+struct listener; /* loop.h */
 
 /*
  * Binds and listens (SO_REUSEADDR, TCP_USER_TIMEOUT, non-blocking, close-on-exec). The name is looked up
- * here. Returns the descriptor, or -1 with one sentence in error: "cannot listen on HOST:PORT: address
- * already in use".
+ * here. A Unix socket is bound by socket_file.h. Returns the descriptor, or -1 with one sentence in error:
+ * "cannot listen on HOST:PORT: address already in use".
  */
 int listener_bind(const struct config_address *address, uint64_t tcp_user_timeout_ms, char *error,
                   size_t error_size);
 
-/* The port a descriptor is bound to (for port 0). */
+/* The port a descriptor is bound to (for port 0); 0: a Unix socket. */
 unsigned listener_port(int fd);
 
 /* Starts accepting on the loop's own duplicate of fd; stops and closes it. On the loop's thread. */
-void listener_start(struct loop *loop, int fd);
-void listener_stop(struct loop *loop);
-
-/*
- * Raises RLIMIT_NOFILE to hold connections_max plus `reserve` descriptors. Returns how many connections fit:
- * connections_max, or less where the hard limit is lower (the caller logs that).
- */
-uint64_t listener_fit_descriptors(uint64_t connections_max, uint64_t reserve);
+void listener_start(struct listener *listener, int fd);
+/* Does nothing to one that was not started. */
+void listener_stop(struct listener *listener);
 
 #endif

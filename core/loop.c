@@ -67,8 +67,10 @@ void loop_open(struct loop *loop, struct service *service, unsigned index, h2o_g
     loop->evloop = h2o_evloop_create();
     h2o_context_init(&loop->context, loop->evloop, conf);
     h2o_multithread_register_receiver(loop->context.queue, &loop->inbox, inbox_read);
-    loop->accept.ctx = &loop->context;
-    loop->accept.hosts = conf->hosts;
+    loop->listener.loop = loop->inside.loop = loop;
+    loop->listener.accept.ctx = loop->inside.accept.ctx = &loop->context;
+    loop->listener.accept.hosts = conf->hosts;
+    loop->inside.is_inside = true;
 }
 
 static int32_t next_wait_ms(const struct loop *loop, uint64_t now_us)
@@ -144,7 +146,12 @@ void loop_timer_start(struct loop *loop, struct timer *timer, uint64_t delay_us,
     assert(!loop_timer_is_running(timer));
     timer->fire = fire;
     timer->due_us = clock_monotonic_us() + delay_us;
-    /* From the end: most timers of one kind wait equally long, so that a new one belongs last. */
+    /* What is due now goes to the front; else from the end: most of one kind wait equally long, a new one
+     * longest. */
+    if (delay_us == 0)
+        after = &loop->timers;
+    while (delay_us == 0 && after->next != &loop->timers && after->next->due_us <= timer->due_us)
+        after = after->next;
     while (after != &loop->timers && after->due_us > timer->due_us)
         after = after->previous;
     timer->previous = after;

@@ -1,6 +1,6 @@
 /*
  * loop.h - one thread's world: the H2O event loop and context, its timers, its inbox, its connections, its
- * relay.
+ * relay, its figures.
  *
  * A loop is opened, run and closed on its own thread; nothing here may be called from another one, but
  * loop_post. A loop never blocks.
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/clock.h"
+#include "core/metrics.h"
 
 struct service;
 struct relay;
@@ -33,6 +34,15 @@ struct timer {
     void (*fire)(struct timer *timer);
 };
 
+/* A loop's own end of a socket that all loops listen on (listener.h). */
+struct listener {
+    struct loop *loop;
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *socket; /* NULL: not listening */
+    struct timer again;   /* after a pause for want of descriptors or room */
+    bool is_inside;       /* for the operator's own tools: no limit by address */
+};
+
 struct loop {
     struct service *service; /* NULL for a tool's own loop (ask.h) */
     unsigned index;
@@ -47,12 +57,12 @@ struct loop {
     struct relay *relay; /* NULL where this service calls nobody */
     void *state;         /* the service's own for this loop, made by open_loop */
 
-    h2o_accept_ctx_t accept;
-    h2o_socket_t *listener;    /* NULL once closed */
-    struct timer accept_again; /* after a pause for want of descriptors or room */
+    struct listener listener;
+    struct listener inside; /* for /metrics apart from the public address; on loop 0 alone */
     struct timer sweep;
     struct connection *connections; /* all that are open, newest first */
     uint64_t work_count;            /* requests and background jobs being worked on */
+    struct metrics metrics;         /* written by this loop's thread alone */
     bool draining;
     bool stop;
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/buffer.h"
+#include "core/clock.h"
 #include "core/loop.h"
 #include "core/memory.h"
 #include "core/relay_head.h"
@@ -26,6 +27,7 @@ struct transfer {
     struct curl_slist *headers;
     struct buffer question; /* the body sent: ours, so that it can be wiped */
     struct buffer body;     /* the answer's */
+    uint64_t started_us;
     bool too_large;
     bool head_is_whole; /* the empty line behind the answer's headers came */
 };
@@ -78,18 +80,27 @@ static enum relay_outcome outcome_of(const struct transfer *transfer, CURLcode c
     return code == CURLE_OPERATION_TIMEDOUT ? RELAY_TIMED_OUT : RELAY_UNREACHABLE;
 }
 
+/* Among them are tokens and the service key. */
+static void wipe_headers(struct transfer *transfer)
+{
+    for (struct curl_slist *at = transfer->headers; at != NULL; at = at->next)
+        explicit_bzero(at->data, strlen(at->data));
+    curl_slist_free_all(transfer->headers);
+    transfer->headers = NULL;
+}
+
 /* Takes the transfer off curl and off its call; it keeps the body until transfer_rest. */
 static void transfer_detach(struct transfer *transfer)
 {
     curl_multi_remove_handle(transfer->relay->multi, transfer->easy);
-    curl_slist_free_all(transfer->headers);
-    transfer->headers = NULL;
+    wipe_headers(transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
     buffer_clear(&transfer->question);
     transfer->call->transfer = NULL;
     transfer->call = NULL;
     transfer->relay->under_way--;
+    metrics_set(&transfer->relay->loop->metrics, METRIC_RELAY_CALLS_IN_FLIGHT, 0, transfer->relay->under_way);
 }
 
 static void transfer_rest(struct transfer *transfer)
@@ -97,6 +108,18 @@ static void transfer_rest(struct transfer *transfer)
     buffer_clear(&transfer->body);
     transfer->next = transfer->relay->idle;
     transfer->relay->idle = transfer;
+}
+
+/* The values of metrics.def's label CALL are the outcomes, and behind them: cancelled. */
+#define SERIES_CANCELLED (RELAY_NO_ROOM + 1)
+_Static_assert((int)METRIC_VALUES_CALL == (int)SERIES_CANCELLED + 1, "metrics.def knows every outcome");
+
+static void count(const struct transfer *transfer, unsigned series)
+{
+    struct metrics *metrics = &transfer->relay->loop->metrics;
+
+    metrics_count(metrics, METRIC_RELAY_CALLS, series);
+    metrics_observe(metrics, HISTOGRAM_RELAY_DURATION, 0, clock_monotonic_us() - transfer->started_us);
 }
 
 static void finish(struct transfer *transfer, CURLcode code)
@@ -109,6 +132,7 @@ static void finish(struct transfer *transfer, CURLcode code)
     call->answer.status = (unsigned)status;
     call->answer.body = transfer->body.at;
     call->answer.body_length = transfer->body.length;
+    count(transfer, call->outcome);
     transfer_detach(transfer);
     call->on_reply(call); /* may free the call */
     transfer_rest(transfer);
@@ -134,7 +158,7 @@ static void on_ready(h2o_socket_t *watch, const char *error)
 {
     struct relay *relay = watch->data;
     struct epoll_event events[EVENTS_PER_WAIT];
-    const int count = epoll_wait(relay->epoll, events, EVENTS_PER_WAIT, 0);
+    const int count = epoll_pwait(relay->epoll, events, EVENTS_PER_WAIT, 0, NULL); /* see parking.c */
     int running;
 
     (void)error;
@@ -206,6 +230,8 @@ static struct transfer *transfer_open(struct relay *relay)
     buffer_open(&transfer->body);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
+                     1L); /* or the loop would wait for a look-up that was given up */
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -317,10 +343,14 @@ static void set_method(struct transfer *transfer, const struct call *call)
 
 static void set_url(struct transfer *transfer, const struct call *call)
 {
+    const size_t scheme = strlen(RELAY_UNIX_SCHEME);
+    const bool is_unix = strncmp(call->base, RELAY_UNIX_SCHEME, scheme) == 0;
     struct buffer url;
 
+    /* curl keeps connections over different sockets apart, whatever the host. */
+    curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, is_unix ? call->base + scheme : NULL);
     buffer_open(&url);
-    buffer_add_text(&url, call->base);
+    buffer_add_text(&url, is_unix ? "http://localhost" : call->base);
     buffer_add_text(&url, call->path);
     if (call->query != NULL)
         buffer_add_text(&url, call->query);
@@ -334,8 +364,10 @@ bool call_start(struct relay *relay, struct call *call)
     const uint64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : relay->options.timeout_ms;
 
     assert(call->transfer == NULL && call->on_reply != NULL);
-    if (relay->under_way >= relay->options.calls_max)
+    if (relay->under_way >= relay->options.calls_max) {
+        metrics_count(&relay->loop->metrics, METRIC_RELAY_CALLS, RELAY_NO_ROOM);
         return false;
+    }
 
     transfer = relay->idle;
     if (transfer != NULL)
@@ -343,6 +375,7 @@ bool call_start(struct relay *relay, struct call *call)
     else
         transfer = transfer_open(relay);
     transfer->call = call;
+    transfer->started_us = clock_monotonic_us();
     transfer->too_large = false;
     transfer->head_is_whole = false;
     call->transfer = transfer;
@@ -354,6 +387,7 @@ bool call_start(struct relay *relay, struct call *call)
     curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
     curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, call->fresh ? 1L : 0L);
     relay->under_way++;
+    metrics_set(&relay->loop->metrics, METRIC_RELAY_CALLS_IN_FLIGHT, 0, relay->under_way);
     if (curl_multi_add_handle(relay->multi, transfer->easy) != CURLM_OK)
         memory_exhausted();
     return true;
@@ -365,6 +399,7 @@ void call_cancel(struct call *call)
 
     if (transfer == NULL)
         return;
+    count(transfer, SERIES_CANCELLED);
     transfer_detach(transfer);
     transfer_rest(transfer);
 }

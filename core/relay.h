@@ -55,13 +55,15 @@ struct relay_wanted {
     size_t size;
 };
 
+#define RELAY_UNIX_SCHEME "unix:"
+
 struct transfer; /* a reused easy handle: private */
 
 /* One call; embedded in the struct of the request that makes it, zero-initialised. Not copied while under
  * way. */
 struct call {
     /* The question. Texts and body are copied by call_start. */
-    const char *base;   /* "http://host:port" */
+    const char *base;   /* "http://host:port", or "unix:path" */
     const char *method; /* "GET", "POST", ... */
     const char *path;   /* a constant, or made of validated parts; never a client's own text. For the log */
     const char *query;  /* "?..." in visible ASCII without '#', or NULL; not for the log */

@@ -15,6 +15,7 @@ struct answer {
     unsigned status;
     const char *body;
     size_t body_length;
+    const char *content_type; /* NULL: application/json */
     const char *error_code;
     const char *retry_after;
     const char *www_authenticate;
@@ -48,7 +49,9 @@ static void add_optional(h2o_req_t *req, const char *name, const char *value)
 
 static void add_headers(struct exchange *x, h2o_req_t *req, const struct answer *answer)
 {
-    if (answer->body_length > 0)
+    if (answer->content_type != NULL)
+        add_header(req, H2O_TOKEN_CONTENT_TYPE, answer->content_type, strlen(answer->content_type));
+    else if (answer->body_length > 0)
         add_header(req, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json"));
     add_header(req, H2O_TOKEN_CACHE_CONTROL, H2O_STRLIT("no-store"));
     h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-content-type-options"), 0, NULL,
@@ -66,9 +69,14 @@ static void add_headers(struct exchange *x, h2o_req_t *req, const struct answer 
         add_named(req, "location", answer->location, answer->location_length);
 }
 
-static void log_answer(const struct exchange *x, const h2o_req_t *req, const struct answer *answer)
+static void tell_answer(const struct exchange *x, const h2o_req_t *req, const struct answer *answer)
 {
     const bool has_code = answer->error_code != NULL && *answer->error_code != '\0';
+    const uint64_t duration_us = clock_monotonic_us() - x->arrived_us;
+    struct metrics *metrics = &x->loop->metrics;
+
+    metrics_count(metrics, METRIC_REQUESTS, metrics_series_of_status(answer->status));
+    metrics_observe(metrics, HISTOGRAM_REQUEST_DURATION, 0, duration_us);
 
     log_request(&(struct log_request){
         .request_id = x->id,
@@ -77,7 +85,7 @@ static void log_answer(const struct exchange *x, const h2o_req_t *req, const str
         .path = req->path.base,
         .path_length = req->query_at == SIZE_MAX ? req->path.len : req->query_at,
         .status = answer->status,
-        .duration_us = clock_monotonic_us() - x->arrived_us,
+        .duration_us = duration_us,
         .user_id = x->user_id,
         .error_code = has_code ? answer->error_code : NULL,
         .calls = x->calls[0] == '\0' ? NULL : x->calls,
@@ -98,7 +106,7 @@ static void send_answer(struct exchange *x, const struct answer *answer)
     if (x->loop->draining)
         req->http1_is_persistent = 0;
     add_headers(x, req, answer);
-    log_answer(x, req, answer);
+    tell_answer(x, req, answer);
     h2o_send_inline(req, answer->body, answer->body_length);
     exchange_answered(x);
 }
@@ -106,6 +114,12 @@ static void send_answer(struct exchange *x, const struct answer *answer)
 void reply_json(struct exchange *x, unsigned status, const char *json, size_t length)
 {
     send_answer(x, &(struct answer){.status = status, .body = json, .body_length = length});
+}
+
+void reply_text(struct exchange *x, const char *content_type, const char *text, size_t length)
+{
+    send_answer(x, &(struct answer){
+                       .status = 200, .body = text, .body_length = length, .content_type = content_type});
 }
 
 void reply_headers(struct exchange *x, unsigned status, const struct reply_header *headers, size_t count)

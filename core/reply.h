@@ -18,6 +18,9 @@
 /* A whole answer, for what stands outside the envelope and for internal services: `json` is sent as it is. */
 void reply_json(struct exchange *x, unsigned status, const char *json, size_t length);
 
+/* A whole answer of another type; static. */
+void reply_text(struct exchange *x, const char *content_type, const char *text, size_t length);
+
 /* An answer that is all in its headers (GET /verify): no body, Content-Length 0. At most 4 headers, values
  * copied. */
 struct reply_header {

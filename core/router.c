@@ -5,19 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/common_routes.h"
 #include "core/config.h"
 #include "core/reply.h"
 #include "core/service.h"
 
 #define LARGE_BODY_MAX_BYTES (256u * 1024)
-#define ALLOW_MAX_BYTES      64
-
-/* Routes are few: a walk over lengths is faster than any table. */
-struct route_set {
-    const struct route *routes;
-    size_t count;
-};
 
 /* Bytes of the one segment of a path that may vary (exchange.h). */
 static bool is_segment(h2o_iovec_t text)
@@ -67,20 +59,19 @@ static bool path_matches(const struct route *route, h2o_iovec_t path, h2o_iovec_
     return is_segment(*segment);
 }
 
-/* The next route with this path after `previous`, over the service's routes and the common ones. */
-static const struct route *next_with_path(const struct service *service, h2o_iovec_t path,
+/*
+ * The next route with this path after `previous`. Routes are few: a walk over lengths is faster than any
+ * table.
+ */
+static const struct route *next_with_path(const struct entrance *entrance, h2o_iovec_t path,
                                           const struct route *previous)
 {
-    const struct route_set sets[] = {
-        {service->definition->routes, service->definition->route_count},
-        {common_routes, common_route_count},
-    };
     bool passed = previous == NULL;
     h2o_iovec_t segment;
 
-    for (size_t s = 0; s < sizeof sets / sizeof sets[0]; s++)
-        for (size_t i = 0; i < sets[s].count; i++) {
-            const struct route *route = &sets[s].routes[i];
+    for (size_t s = 0; s < ROUTE_SETS_MAX; s++)
+        for (size_t i = 0; i < entrance->sets[s].count; i++) {
+            const struct route *route = &entrance->sets[s].routes[i];
             if (passed && path_matches(route, path, &segment))
                 return route;
             passed = passed || route == previous;
@@ -88,28 +79,47 @@ static const struct route *next_with_path(const struct service *service, h2o_iov
     return NULL;
 }
 
-const struct route *router_find(const struct service *service, const h2o_req_t *req)
+const struct route *router_find(const struct entrance *entrance, const h2o_req_t *req)
 {
     const h2o_iovec_t path = path_of(req);
     const struct route *route = NULL;
 
-    while ((route = next_with_path(service, path, route)) != NULL)
+    while ((route = next_with_path(entrance, path, route)) != NULL)
         if (method_matches(route, req->method))
             return route;
     return NULL;
 }
 
-static void refuse_method(struct exchange *x, h2o_iovec_t path)
+static void list_methods(const struct entrance *entrance, h2o_iovec_t path,
+                         char allow[ROUTER_ALLOW_MAX_BYTES])
 {
-    char allow[ALLOW_MAX_BYTES] = "";
     const struct route *route = NULL;
 
-    while ((route = next_with_path(x->loop->service, path, route)) != NULL) {
+    *allow = '\0';
+    while ((route = next_with_path(entrance, path, route)) != NULL) {
         const size_t used = strlen(allow);
-        snprintf(allow + used, sizeof allow - used, "%s%s%s", used > 0 ? ", " : "", route->method,
+        snprintf(allow + used, ROUTER_ALLOW_MAX_BYTES - used, "%s%s%s", used > 0 ? ", " : "", route->method,
                  strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
     }
+}
+
+static void refuse_method(struct exchange *x, h2o_iovec_t path)
+{
+    char allow[ROUTER_ALLOW_MAX_BYTES];
+
+    list_methods(x->entrance, path, allow);
     reply_method_not_allowed(x, allow);
+}
+
+enum fault router_judge_early(const h2o_req_t *req, char allow[ROUTER_ALLOW_MAX_BYTES])
+{
+    const h2o_pathconf_t *path = &req->hostconf->paths.entries[0];
+    const struct entrance *entrance = (const struct entrance *)path->handlers.entries[0];
+
+    if (router_find(entrance, req) != NULL)
+        return FAULT_COUNT;
+    list_methods(entrance, path_of(req), allow);
+    return *allow == '\0' ? FAULT_NOT_FOUND : FAULT_METHOD_NOT_ALLOWED;
 }
 
 /* A query is handed back in Location only if it could not break a header (HTTP/2 does not check :path). */
@@ -124,16 +134,15 @@ static bool is_visible_ascii(h2o_iovec_t text)
 static void refuse_path(struct exchange *x)
 {
     const h2o_iovec_t path = path_of(x->req);
-    const struct service *service = x->loop->service;
     h2o_iovec_t shorter = path;
 
-    if (next_with_path(service, path, NULL) != NULL) {
+    if (next_with_path(x->entrance, path, NULL) != NULL) {
         refuse_method(x, path);
         return;
     }
     if (path.len > 2 && path.base[path.len - 1] == '/') {
         shorter.len--;
-        if (next_with_path(service, shorter, NULL) != NULL) {
+        if (next_with_path(x->entrance, shorter, NULL) != NULL) {
             const h2o_iovec_t query = h2o_iovec_init(path.base + path.len, x->req->path.len - path.len);
             const bool keep = is_visible_ascii(query);
             const h2o_iovec_t location =

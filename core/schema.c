@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "core/json_arena.h"
 #include "core/json_scan.h"
 #include "core/memory.h"
 #include "core/utf8.h"
@@ -16,8 +18,9 @@
 #define WHOLE_MAX 9007199254740991.0
 
 struct reading {
-    cJSON *tree; /* texts point into it */
-    char *raw;   /* FIELD_RAW texts, one after the other, each with its NUL */
+    struct json_arena arena; /* of the tree */
+    cJSON *tree;             /* texts point into it */
+    char *raw;               /* FIELD_RAW texts, one after the other, each with its NUL */
     size_t raw_size;
     size_t raw_length;
 };
@@ -251,6 +254,23 @@ static void read_field(struct reader *reader, const struct field *field)
     abort();
 }
 
+static void use_arenas(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = json_arena_allocate, .free_fn = json_arena_free});
+}
+
+/* The tree lives in the reading's arena, and goes with it. */
+static cJSON *parse_tree(struct reading *reading, const char *body, size_t length, const char **end)
+{
+    static pthread_once_t hooks = PTHREAD_ONCE_INIT;
+
+    pthread_once(&hooks, use_arenas);
+    json_arena_use(&reading->arena);
+    cJSON *tree = cJSON_ParseWithLengthOpts(body, length, end, false);
+    json_arena_use(NULL);
+    return tree;
+}
+
 /* False: there is a fault, and no tree. */
 static bool parse(struct reader *reader)
 {
@@ -265,7 +285,7 @@ static bool parse(struct reader *reader)
     } else {
         /* The scan found the end of the object, so cJSON needs no NUL behind the body to stop there. */
         const char *end = NULL;
-        reader->reading->tree = cJSON_ParseWithLengthOpts(reader->body, reader->length, &end, false);
+        reader->reading->tree = parse_tree(reader->reading, reader->body, reader->length, &end);
         if (reader->reading->tree == NULL)
             syntax_fault(reader, end == NULL ? 0 : (size_t)(end - reader->body));
     }
@@ -327,6 +347,8 @@ static bool read_entry(struct reader *whole, const cJSON *item, char *out, struc
                             .faults = unsaid};
 
     memset(out, 0, form->size);
+    if (*form->fields[0].name != '\0' && !cJSON_IsObject(item))
+        return false; /* though none of its fields need be there */
     for (size_t i = 0; i < form->count; i++)
         read_field(&reader, &form->fields[i]);
     if (reader.fault_count > 0) {
@@ -361,28 +383,11 @@ struct reading *schema_read_list(const struct list_form *list, const char *body,
     return reader.reading;
 }
 
-/* As deep as json_scan let it be. */
-static void wipe(cJSON *first, size_t depth)
-{
-    assert(depth <= JSON_DEPTH_MAX);
-    for (cJSON *item = first; item != NULL; item = item->next) {
-        if (item->valuestring != NULL)
-            explicit_bzero(item->valuestring, strlen(item->valuestring));
-        if (item->string != NULL)
-            explicit_bzero(item->string, strlen(item->string));
-        item->valuedouble = 0;
-        item->valueint = 0;
-        if (item->child != NULL)
-            wipe(item->child, depth + 1);
-    }
-}
-
 void reading_close(struct reading *reading)
 {
     if (reading == NULL)
         return;
-    wipe(reading->tree, 0);
-    cJSON_Delete(reading->tree);
+    json_arena_close(&reading->arena);
     if (reading->raw != NULL)
         explicit_bzero(reading->raw, reading->raw_size);
     free(reading->raw);

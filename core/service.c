@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -11,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/common_routes.h"
 #include "core/connection.h"
+#include "core/descriptors.h"
 #include "core/error_filter.h"
 #include "core/exchange.h"
 #include "core/guard.h"
@@ -19,12 +22,13 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/relay.h"
+#include "core/router.h"
+#include "core/socket_file.h"
 
 /* A larger HTTP/2 body is reset by libh2o without an answer, so its limit lies above the one we answer 413
  * for. */
 #define ENTITY_MAX_BYTES         (64u * 1024)
 #define ENTITY_MAX_BYTES_INSIDE  (512u * 1024)
-#define DESCRIPTORS_BESIDES      64
 #define GRACEFUL_SHUTDOWN_MS_MAX 5000
 #define SENTENCE_MAX_BYTES       512
 
@@ -41,6 +45,8 @@ struct loop_thread {
     struct task drain;
     sem_t *started;
     sem_t ended;
+    atomic_bool
+        has_ended; /* what the semaphore says, for ThreadSanitizer, which does not know sem_clockwait */
 };
 
 static bool refuse_open_inside(const struct service *service, char *error, size_t error_size)
@@ -56,6 +62,23 @@ static bool refuse_open_inside(const struct service *service, char *error, size_
              "services (make one with: openssl rand -base64 48)",
              service->definition->name, *address->host == '\0' ? "all addresses" : address->host);
     return false;
+}
+
+static h2o_hostconf_t *make_entrance(h2o_globalconf_t *conf, const char *name, struct route_set first,
+                                     struct route_set last)
+{
+    h2o_hostconf_t *host = h2o_config_register_host(conf, h2o_iovec_init(name, strlen(name)), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    struct entrance *entrance = (struct entrance *)h2o_create_handler(path, sizeof *entrance);
+
+    host->http2.push_preload = 0;
+    entrance->handler.on_req = exchange_on_request;
+    entrance->sets[0] = first;
+    entrance->sets[1] = common_routes;
+    entrance->sets[2] = last;
+    error_filter_register(path);
+    error_filter_register(&host->fallback_path);
+    return host;
 }
 
 static void configure_h2o(struct service *service)
@@ -74,13 +97,11 @@ static void configure_h2o(struct service *service)
                                                 ? config->drain_timeout_ms / 2
                                                 : GRACEFUL_SHUTDOWN_MS_MAX;
 
-    h2o_hostconf_t *host = h2o_config_register_host(conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
-    host->http2.push_preload = 0;
-    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
-    h2o_handler_t *handler = h2o_create_handler(path, sizeof *handler);
-    handler->on_req = exchange_on_request;
-    error_filter_register(path);
-    error_filter_register(&host->fallback_path);
+    const struct route_set own = {service->definition->routes, service->definition->route_count};
+    const struct route_set none = {NULL, 0};
+    const bool apart = service->definition->metrics_address != NULL;
+    service->hosts[0] = make_entrance(conf, "default", own, apart ? none : metrics_routes);
+    service->inside_hosts[0] = make_entrance(conf, "inside", none, metrics_routes);
 }
 
 /* On the loop's thread: no new connections, idle ones closed, those with requests told to end. */
@@ -89,7 +110,8 @@ static void drain_loop(struct task *task)
     struct loop *loop = H2O_STRUCT_FROM_MEMBER(struct loop_thread, drain, task)->loop;
 
     loop->draining = true;
-    listener_stop(loop);
+    listener_stop(&loop->listener);
+    listener_stop(&loop->inside);
     h2o_context_request_shutdown(&loop->context);
     connections_close_idle(loop);
 }
@@ -108,7 +130,11 @@ static void *run_loop(void *argument)
     loop_open(loop, service, loop->index, &service->conf);
     if (service->definition->open_loop != NULL)
         service->definition->open_loop(loop);
-    listener_start(loop, service->listener_fd);
+    loop->listener.accept.hosts = service->hosts;
+    loop->inside.accept.hosts = service->inside_hosts;
+    listener_start(&loop->listener, service->listener_fd);
+    if (loop->index == 0 && service->inside_fd >= 0)
+        listener_start(&loop->inside, service->inside_fd);
     sweeper_start(loop);
     sem_post(self->started);
 
@@ -119,6 +145,7 @@ static void *run_loop(void *argument)
     if (service->definition->close_loop != NULL)
         service->definition->close_loop(loop);
     loop_close(loop);
+    atomic_store(&self->has_ended, true);
     sem_post(&self->ended);
     /* libh2o keeps recycled memory by thread and cannot give it back: the thread stays until the process
      * ends. */
@@ -154,18 +181,24 @@ static struct loop_thread *start_loops(struct service *service)
     return threads;
 }
 
-/* Tells who started us that we listen: one byte to the descriptor named in the environment. */
-static void tell_ready(void)
+/* The descriptor to tell who started us that we listen, or -1. Before any thread: it changes the environment.
+ */
+static int take_ready_fd(void)
 {
     const char *name = getenv("TOKEN_RELAY_READY_FD");
     const long fd = name == NULL ? -1 : strtol(name, NULL, 10);
 
-    if (fd <= STDERR_FILENO)
-        return;
-    const ssize_t written = write((int)fd, "1", 1);
-    (void)written; /* nobody waits any more */
-    close((int)fd);
     unsetenv("TOKEN_RELAY_READY_FD");
+    return fd > STDERR_FILENO && fd <= INT_MAX ? (int)fd : -1;
+}
+
+static void tell_ready(int fd)
+{
+    if (fd < 0)
+        return;
+    const ssize_t written = write(fd, "1", 1);
+    (void)written; /* nobody waits any more */
+    close(fd);
 }
 
 static void set_of_signals(sigset_t *signals)
@@ -211,26 +244,57 @@ static bool drain(struct service *service, struct loop_thread *threads)
     for (unsigned i = 0; i < service->loop_count; i++)
         loop_post(threads[i].loop, &threads[i].drain);
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(service->config->drain_timeout_ms / 1000);
     until.tv_nsec += (long)(service->config->drain_timeout_ms % 1000) * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     for (unsigned i = 0; i < service->loop_count && ended; i++)
-        while (!(ended = sem_timedwait(&threads[i].ended, &until) == 0) && errno == EINTR)
+        while (!(ended = sem_clockwait(&threads[i].ended, CLOCK_MONOTONIC, &until) == 0) && errno == EINTR)
             ;
+    for (unsigned i = 0; i < service->loop_count && ended; i++)
+        ended = atomic_load(&threads[i].has_ended);
     return ended;
+}
+
+static void log_listening(const struct service *service)
+{
+    const struct socket_file *file = &service->listener_file;
+
+    if (file->path[0] != '\0')
+        log_event(LOG_INFO, "started", LOG_STRING("socket", file->path),
+                  LOG_NUMBER("loops", service->loop_count));
+    else
+        log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
+                  LOG_NUMBER("loops", service->loop_count));
+    if (service->inside_fd >= 0 && service->inside_file.path[0] != '\0')
+        log_event(LOG_INFO, "metrics_served", LOG_STRING("socket", service->inside_file.path));
+    else if (service->inside_fd >= 0)
+        log_event(LOG_INFO, "metrics_served", LOG_NUMBER("port", listener_port(service->inside_fd)));
+}
+
+static void remove_socket_files(struct service *service)
+{
+    socket_file_remove(&service->listener_file);
+    socket_file_remove(&service->inside_file);
 }
 
 static int run(struct service *service)
 {
+    const int ready_fd = take_ready_fd();
+    struct timespec now = {0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    service->started_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     struct loop_thread *threads = start_loops(service);
 
-    log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
-              LOG_NUMBER("loops", service->loop_count));
-    tell_ready();
+    log_listening(service);
+    tell_ready(ready_fd);
     wait_for_end();
+    remove_socket_files(service); /* from here on a successor may listen there */
     close(service->listener_fd);
+    if (service->inside_fd >= 0)
+        close(service->inside_fd);
     if (!drain(service, threads)) {
         /* Loops still run on what we would free: the one clean way out is the end of the process. */
         log_event(LOG_ERROR, "drain_cut_short",
@@ -246,6 +310,49 @@ static int run(struct service *service)
     return 0;
 }
 
+/* How many connections and calls fit the descriptors this process may have. */
+static bool share_descriptors(struct service *service, char *error, size_t error_size)
+{
+    const struct config *config = service->config;
+    struct descriptor_share share = {
+        .connections = config->connections_max,
+        .calls = service->definition->calls_others ? config->relay_calls_max : 0,
+    };
+    const struct descriptor_share wanted = share;
+
+    if (!descriptors_share(service->loop_count, &share, error, error_size))
+        return false;
+    service->connections_max = share.connections;
+    service->calls_max = share.calls;
+    if (share.connections < wanted.connections || share.calls < wanted.calls)
+        log_event(LOG_WARN, "connections_limited", LOG_NUMBER("connections_max", share.connections),
+                  LOG_NUMBER("relay_calls_max", share.calls));
+    return true;
+}
+
+static bool bind_listeners(struct service *service, char *error, size_t error_size)
+{
+    const struct service_definition *definition = service->definition;
+    const struct config *config = service->config;
+    const uint64_t timeout_ms = config->tcp_user_timeout_ms;
+
+    service->listener_fd = listener_bind(definition->address(config), timeout_ms, error, error_size);
+    if (service->listener_fd < 0)
+        return false;
+    socket_file_note(service->listener_fd, &service->listener_file);
+    if (definition->metrics_address == NULL)
+        return true;
+    const struct config_address *apart = definition->metrics_address(config);
+    if (*apart->host == '\0')
+        return true;
+    service->inside_fd = listener_bind(apart, timeout_ms, error, error_size);
+    if (service->inside_fd >= 0)
+        socket_file_note(service->inside_fd, &service->inside_file);
+    if (service->inside_fd >= 0 && !config_address_is_loopback(apart))
+        log_event(LOG_WARN, "metrics_beyond_loopback", LOG_STRING("host", apart->host));
+    return service->inside_fd >= 0;
+}
+
 static bool set_up(struct service *service, char *error, size_t error_size)
 {
     const struct config *config = service->config;
@@ -255,17 +362,12 @@ static bool set_up(struct service *service, char *error, size_t error_size)
     guard_configure(config);
     if (!guard_self_test(error, error_size))
         return false;
-    service->listener_fd =
-        listener_bind(service->definition->address(config), config->tcp_user_timeout_ms, error, error_size);
-    if (service->listener_fd < 0)
+    if (!bind_listeners(service, error, error_size))
         return false;
     service->loop_count =
         config->loops > 0 ? (unsigned)config->loops : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    service->connections_max =
-        listener_fit_descriptors(config->connections_max, DESCRIPTORS_BESIDES + 2 * config->relay_calls_max);
-    if (service->connections_max < config->connections_max)
-        log_event(LOG_WARN, "connections_limited", LOG_NUMBER("connections_max", service->connections_max),
-                  LOG_NUMBER("wanted", config->connections_max));
+    if (!share_descriptors(service, error, error_size))
+        return false;
     configure_h2o(service);
     return service->definition->open == NULL || service->definition->open(service, error, error_size);
 }
@@ -286,7 +388,7 @@ static bool open_log(const struct service_definition *definition, const struct c
 
 int service_main(const struct service_definition *definition, const struct config *config)
 {
-    struct service service = {.definition = definition, .config = config, .listener_fd = -1};
+    struct service service = {.definition = definition, .config = config, .listener_fd = -1, .inside_fd = -1};
     char error[SENTENCE_MAX_BYTES] = "";
     int code = 1;
 
@@ -298,6 +400,7 @@ int service_main(const struct service_definition *definition, const struct confi
     const bool is_set_up = set_up(&service, error, sizeof error);
     if (is_set_up)
         code = run(&service);
+    remove_socket_files(&service);
     log_close();
     if (!is_set_up)
         fprintf(stderr, "token-relay %s: %s\n", definition->name, error);

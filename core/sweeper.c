@@ -59,12 +59,12 @@ static int sweep_request(h2o_req_t *req, void *data)
     if (leaves->tv_sec != 0) {
         connection->busy = true;
         if (age_ms(sweep, leaves) > sweep->response_timeout_ms)
-            connection_cut(connection, "answer not taken in time");
+            connection_cut(connection, CUT_ANSWER_SLOW);
     } else if (req->processed_at.at.tv_sec == 0 && arrives->tv_sec != 0 &&
                !waits_for_its_turn(req, connection)) {
         connection->busy = true;
         if (age_ms(sweep, arrives) > sweep->request_timeout_ms)
-            connection_cut(connection, "request not complete in time");
+            connection_cut(connection, CUT_REQUEST_SLOW);
     }
     return 0;
 }
@@ -74,10 +74,10 @@ static void sweep_connection(const struct sweep *sweep, struct connection *conne
     assert(sweep->now_ms >= connection->accepted_ms);
     if (connection->requests_started == 0) {
         if (sweep->now_ms - connection->accepted_ms > sweep->request_timeout_ms)
-            connection_cut(connection, "no request in time");
+            connection_cut(connection, CUT_NO_REQUEST);
     } else if (connection->requests_open == 0 && !connection->busy) {
         if (sweep->now_ms - connection->quiet_since_ms > sweep->config->keepalive_timeout_ms)
-            connection_cut(connection, NULL);
+            connection_cut(connection, CUT_IDLE);
     }
 }
 
@@ -108,7 +108,7 @@ static void relieve_pressure(const struct sweep *sweep, struct loop *loop)
         for (struct connection *each = loop->connections; each != NULL && left > 0; each = each->next) {
             if (quiet_s(sweep, each) != age)
                 continue;
-            connection_cut(each, "no room for more connections");
+            connection_cut(each, CUT_PRESSURE);
             left--;
         }
     }

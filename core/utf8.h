@@ -8,6 +8,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#define UTF8_EVERY_BYTE UINT64_C(0x0101010101010101)
+
+/* Not 0 if one of the eight bytes is `byte`. */
+static inline uint64_t utf8_find_byte(uint64_t eight, unsigned char byte)
+{
+    const uint64_t zero_there = eight ^ (UTF8_EVERY_BYTE * byte);
+    return (zero_there - UTF8_EVERY_BYTE) & ~zero_there & (UTF8_EVERY_BYTE * 0x80);
+}
+
+/*
+ * How many bytes from here on need no look in a JSON string: ASCII, no control character, neither quote nor
+ * backslash. Eight at a time, so it may stop up to seven bytes early.
+ */
+static inline size_t utf8_plain_run(const char *at, size_t left)
+{
+    size_t length = 0;
+
+    while (left - length >= sizeof(uint64_t)) {
+        uint64_t eight;
+        memcpy(&eight, at + length, sizeof eight);
+        const uint64_t controls = (eight - UTF8_EVERY_BYTE * 0x20) & ~eight;
+        if (((controls | eight) & (UTF8_EVERY_BYTE * 0x80)) != 0 || utf8_find_byte(eight, '"') != 0 ||
+            utf8_find_byte(eight, '\\') != 0)
+            break;
+        length += sizeof eight;
+    }
+    return length;
+}
 
 static inline bool utf8_is_tail(char c)
 {

@@ -41,23 +41,34 @@ static struct job *take(struct workers *workers)
     return job;
 }
 
+_Static_assert((int)METRIC_VALUES_JOB == (int)JOB_CANCELLED + 1, "metrics.def knows every outcome");
+
+/* On the loop: so the figures are its own, and no worker writes any. */
 static void finish(struct task *task)
 {
     struct job *job = H2O_STRUCT_FROM_MEMBER(struct job, task, task);
+    struct metrics *metrics = &job->loop->metrics;
+
+    metrics_count(metrics, METRIC_WORKERS_JOBS, job->outcome);
+    metrics_observe(metrics, HISTOGRAM_WORKERS_WAIT, 0, job->wait_us);
+    if (job->outcome == JOB_RAN)
+        metrics_observe(metrics, HISTOGRAM_WORKERS_RUN, 0, job->run_us);
     job->done(job);
 }
 
 static void work(struct workers *workers, struct job *job, void *state)
 {
-    const uint64_t age_us = clock_monotonic_us() - job->queued_us;
+    const uint64_t started_us = clock_monotonic_us();
 
+    job->wait_us = started_us - job->queued_us;
     if (atomic_load(&job->cancelled)) {
         job->outcome = JOB_CANCELLED;
-    } else if (age_us > workers->options.age_max_ms * 1000) {
+    } else if (job->wait_us > workers->options.age_max_ms * 1000) {
         job->outcome = JOB_TOO_OLD;
     } else {
         job->outcome = JOB_RAN;
         job->run(job, state);
+        job->run_us = clock_monotonic_us() - started_us;
     }
     job->task.run = finish;
     loop_post(job->loop, &job->task);
@@ -140,7 +151,17 @@ bool workers_submit(struct workers *workers, struct loop *loop, struct job *job)
     pthread_mutex_unlock(&workers->lock);
     if (taken)
         pthread_cond_signal(&workers->wanted);
+    else
+        metrics_count(&loop->metrics, METRIC_WORKERS_REFUSED, 0);
     return taken;
+}
+
+size_t workers_queued(struct workers *workers)
+{
+    pthread_mutex_lock(&workers->lock);
+    const size_t queued = workers->queued;
+    pthread_mutex_unlock(&workers->lock);
+    return queued;
 }
 
 void job_cancel(struct job *job)

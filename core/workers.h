@@ -26,6 +26,8 @@ struct job {
     struct job *next;
     struct loop *loop;
     uint64_t queued_us;
+    uint64_t wait_us; /* from the queue to the worker */
+    uint64_t run_us;
     atomic_bool cancelled;
     enum job_outcome outcome;
     void (*run)(struct job *job, void *worker_state); /* on a worker */
@@ -48,6 +50,9 @@ void workers_close(struct workers *workers);
 
 /* False: the queue is full; nothing was taken and done will not be called. */
 bool workers_submit(struct workers *workers, struct loop *loop, struct job *job);
+
+/* Jobs that wait. Any thread. */
+size_t workers_queued(struct workers *workers);
 
 /* Any thread: a job not yet begun will not run; done is called all the same. */
 void job_cancel(struct job *job);

@@ -33,6 +33,11 @@ static const struct config_address *address(const struct config *config)
     return &config->gateway_listen;
 }
 
+static const struct config_address *metrics_address(const struct config *config)
+{
+    return &config->gateway_metrics_listen;
+}
+
 static bool gateway_open(struct service *service, char *error, size_t error_size)
 {
     const struct config *config = service->config;
@@ -56,7 +61,7 @@ static void open_loop(struct loop *loop)
     const struct relay_options options = {
         .timeout_ms = config->relay_timeout_ms,
         .connect_timeout_ms = config->relay_connect_timeout_ms,
-        .calls_max = config->relay_calls_max,
+        .calls_max = loop->service->calls_max,
         .answer_max_bytes = config->relay_answer_max,
         .keepalive_timeout_ms = config->keepalive_timeout_ms,
         .service_key = config->service_key,
@@ -101,20 +106,32 @@ static bool is_ready(struct service *service, struct buffer *members)
     return auth_is_ready;
 }
 
+static void observe(struct service *service, struct metrics *metrics)
+{
+    struct gateway *gateway = gateway_of(service);
+
+    metrics_set(metrics, METRIC_PEER_READY, 0, atomic_load(&gateway->auth_is_ready));
+    metrics_set(metrics, METRIC_PEER_READY, 1, atomic_load(&gateway->message_is_ready));
+}
+
 int gateway_main(const struct config *config)
 {
     static const struct service_definition definition = {
         .name = "gateway",
         .title = "User Service",
         .has_envelope = true,
+        .calls_others = true,
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .address = address,
+        .metrics_address = metrics_address,
+        .user = CONFIG_GATEWAY,
         .open = gateway_open,
         .open_loop = open_loop,
         .close_loop = close_loop,
         .close = gateway_close,
         .is_ready = is_ready,
+        .observe = observe,
     };
     return service_main(&definition, config);
 }

@@ -7,7 +7,6 @@
  *        └ the client leaves: its question is taken out of the queue, or its answer dropped
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,12 +69,14 @@ void message_gathers_open(struct loop *loop)
         .queue_max = config->gather_queue_max,
         .calls_max = config->gather_calls_max,
         .timeout_ms = config->relay_timeout_ms,
+        .target = GATHER_TOKENS,
     };
 
     gateway_loop_of(loop)->tokens = gather_open(loop, &options);
     options.base = config->message_service_url.base;
     options.path = MESSAGE_PATH_GET_MESSAGES;
     options.list_name = "requests";
+    options.target = GATHER_MESSAGES;
     options.quotes = false;
     options.merges = true; /* there are two roles */
     options.entry = &text_entry;
@@ -148,10 +149,11 @@ void message_handle(struct exchange *x)
 /* For the log: which calls carried this request's questions. */
 static void message_note_call(struct message *message, const struct question *question)
 {
-    char *calls = message->x.calls;
-    const size_t used = strlen(calls);
+    char *at = message->x.calls + strlen(message->x.calls);
 
-    snprintf(calls + used, sizeof message->x.calls - used, "%s%s", used > 0 ? "," : "", question->call_id);
+    if (at != message->x.calls)
+        *at++ = ',';
+    strcpy(at, question->call_id); /* there is room for two and a comma */
 }
 
 static void message_ask_message(struct message *message, bool is_admin)

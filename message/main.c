@@ -34,7 +34,7 @@ static const char *judge(const struct get_message_form *form, bool sound, enum f
 
 static void answer_one(struct exchange *x, const struct get_message_form *form)
 {
-    enum fault fault;
+    enum fault fault = FAULT_COUNT;
     const char *greeting = judge(form, true, &fault);
     struct buffer body;
 
@@ -122,6 +122,7 @@ int message_main(const struct config *config)
         .routes = routes,
         .route_count = sizeof routes / sizeof routes[0],
         .address = address,
+        .user = CONFIG_MESSAGE,
     };
     return service_main(&definition, config);
 }

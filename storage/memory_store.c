@@ -218,6 +218,7 @@ static enum store_outcome memory_status(struct user_store *base, struct store_st
 
 static void append(struct memory_store *store, const struct user *user)
 {
+    assert(store->count == 0 || store->users != NULL);
     assert(store->count == 0 || store->users[store->count - 1].id < user->id);
     if (store->count == store->capacity) {
         size_t capacity = store->capacity == 0 ? 16 : store->capacity * 2;

@@ -1,6 +1,7 @@
 """Fixtures of the black-box tests. Every system owns its ports and its folder; nothing is left running."""
 
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -12,6 +13,9 @@ from support.process import BINARY  # noqa: E402
 from support.system import System  # noqa: E402
 
 VERSIONS = ("http1", "http2")
+
+# Started in the background, a shell hands SIGINT on ignored, and so would we to every process that we start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session):

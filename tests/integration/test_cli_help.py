@@ -56,7 +56,8 @@ def test_version_is_printed(tmp_path):
     (["user", "show", "--id", "-1"], "--id takes a number"),
     (["user", "list", "--limit", "0"], "--limit takes a number from 1"),
     (["settings", "--env=1"], "no value"),
-    (["settings", "--env", "--markdown"], "not both"),
+    (["settings", "--env", "--markdown"], "say one of"),
+    (["settings", "--env", "--metrics"], "say one of"),
     (["up", "now"], "See token-relay up --help."),
 ])
 def test_what_is_not_understood_ends_with_2_and_a_hint(tmp_path, arguments, hint):
@@ -80,6 +81,12 @@ def test_settings_prints_every_form(tmp_path, form, beginning):
     assert ended.returncode == 0
     assert ended.stdout.startswith(beginning)
     assert "SECRET_KEY" in ended.stdout and "DRAIN_TIMEOUT_MS" in ended.stdout
+
+
+def test_settings_prints_the_metrics_too(tmp_path):
+    ended = run(["settings", "--metrics"], {}, tmp_path)
+    assert ended.returncode == 0
+    assert "| `token_relay_requests_total` | counter | `status` |" in ended.stdout
 
 
 @pytest.mark.parametrize("service", ["gateway", "auth", "message", "up"])

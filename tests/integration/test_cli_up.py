@@ -176,6 +176,11 @@ def test_a_taken_port_is_refused(tmp_path, name):
     assert sentence.startswith(f"token-relay {name}: ") and str(port_of(given, name)) in sentence
 
 
+def test_a_port_that_nobody_would_know_is_refused(tmp_path):
+    given = settings(tmp_path, SECRET_KEY=SECRET, GATEWAY_LISTEN="127.0.0.1:0")
+    assert "port 0" in refused(tmp_path, given)
+
+
 @pytest.mark.parametrize("setting, value", [
     ("CONNECTIONS_MAX", "lots"), ("AUTH_SERVICE_URL", "ftp://x"), ("SECRET_KEY", "Secret_Key-2024"),
     ("ALGORITHM", "RS256"), ("LOG_FILE", "/nonexistent/folder/log"),

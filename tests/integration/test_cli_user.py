@@ -195,6 +195,15 @@ def test_names_are_printed_in_printable_ascii(user):
         assert "zo\\u00eb" in text and text.replace("\n", "").isprintable() and text.isascii()
 
 
+@pytest.mark.parametrize("closed", ["<&- >&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["list", "promote nobody"])
+def test_closed_standard_descriptors_do_the_store_no_harm(user, store, tmp_path, closed, arguments):
+    add(user, "ada")
+    subprocess.run(["sh", "-c", f'"$0" user {arguments} {closed}', str(BINARY)], env=environment(store), cwd=tmp_path,
+                   timeout=30, check=False)
+    assert set(users_of(user)) == {"ada"}
+
+
 def test_a_memory_store_cannot_be_reached(store, user):
     store["DATABASE_URL"] = "memory:"
     assert "memory:" in user("list", code=1)

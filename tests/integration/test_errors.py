@@ -71,6 +71,13 @@ def test_a_body_of_a_megabyte_is_413_in_the_envelope(system):
     assert_envelope(answer, 413, "Request body too large")
 
 
+@pytest.mark.parametrize("method, path, status", [("POST", "/nowhere", 404), ("PUT", "/user/login", 405)])
+def test_path_and_method_come_before_a_body_that_is_far_too_large(system, method, path, status):
+    answer = system.ask("http1", method, path, JSON, b"x" * 100_000)
+    assert_envelope(answer, status)
+    assert answer.headers.get("Allow") == ("POST" if status == 405 else None)
+
+
 def test_a_chunked_body_over_16_kib_is_413(system):
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     answer = wire.http1(system.port(), "POST", "/user/login", [*JSON, ("Transfer-Encoding", "chunked")],

@@ -11,7 +11,7 @@ import pytest
 
 from support import frames, wire
 from support.frames import Raw, frame
-from support.process import wait_until
+from support.process import StartFailed, wait_until
 from support.system import assert_envelope
 
 JSON = [("Content-Type", "application/json")]
@@ -338,10 +338,10 @@ def test_one_address_cannot_take_all_connections(start_gateway):
 
 def test_too_few_descriptors_limit_the_connections_and_do_not_spin(start_gateway):
     system = start_gateway(RELAY_CALLS_MAX="8", CONNECTIONS_MAX="10000",
-                           wrapper={"gateway": ("prlimit", "--nofile=128:128")})
+                           wrapper={"gateway": ("prlimit", "--nofile=160:160")})
     limited = wait_until(lambda: [entry for entry in system["gateway"].logs()
                                   if entry["event"] == "connections_limited"], 10, "the log")
-    assert len(limited) == 1 and 0 < limited[0]["connections_max"] < 128
+    assert len(limited) == 1 and 0 < limited[0]["connections_max"] < 160
     crowd = [Raw(system.port(), http2=False) for _ in range(200)]
     crowd[0].send(login_bytes(system.port()))
     crowd[0].wait_for_bytes(b"HTTP/1.1")
@@ -351,6 +351,12 @@ def test_too_few_descriptors_limit_the_connections_and_do_not_spin(start_gateway
     for raw in crowd:
         raw.sock.close()
     wire.http1(system.port(), "GET", "/")
+
+
+def test_hardly_any_descriptors_are_refused_at_start(start_gateway):
+    with pytest.raises(StartFailed) as refused:
+        start_gateway(wrapper={"gateway": ("prlimit", "--nofile=48:48")})
+    assert "file descriptors (ulimit -n) are too few" in refused.value.stderr
 
 
 def test_no_descriptors_left_pauses_accepting_and_does_not_spin(start_gateway):

@@ -73,14 +73,45 @@ def test_errors_return_the_request_id_too(system, version):
         assert answer.headers["X-Request-Id"] == request_id
 
 
-def test_the_same_id_is_in_the_logs_of_every_service_a_request_goes_through(system):
+def test_the_same_id_is_in_the_logs_of_both_services_a_login_goes_through(system):
     api = system.api()
+    name = api.new_user()
+    request_id = new_id()
+    assert api.login(name, headers={"X-Request-Id": request_id}).status_code == 200
+    paths = {service: line_of(system, service, request_id)["path"] for service in ("gateway", "auth")}
+    assert paths == {"gateway": "/user/login", "auth": "/login"}
+
+
+def test_a_messages_line_names_the_gathered_calls_that_carried_it(system, version):
+    """Each call has an id of its own, by which the called service logged it."""
+    api = system.api(version)
     token = api.token(api.new_user())
     request_id = new_id()
     answer = api.get("/user/message", {"Authorization": f"Bearer {token}", "X-Request-Id": request_id})
     assert answer.status_code == 200
-    paths = {service: line_of(system, service, request_id)["path"] for service in ("gateway", "auth", "message")}
-    assert paths == {"gateway": "/user/message", "auth": "/validate-token", "message": "/get-message"}
+    calls = line_of(system, "gateway", request_id, path="/user/message")["calls"].split(",")
+    assert len(set(calls)) == 2 and all(ID.match(call) for call in calls), calls
+    assert line_of(system, "auth", calls[0])["path"] == "/validate-tokens"
+    assert line_of(system, "message", calls[1])["path"] == "/get-messages"
+    for service in ("auth", "message"):
+        assert not system[service].requests(request_id=request_id)
+
+
+def test_a_refused_tokens_line_names_the_one_call_that_carried_it(system):
+    request_id = new_id()
+    answer = system.api().get("/user/message", {"Authorization": "Bearer a.b.c", "X-Request-Id": request_id})
+    assert answer.status_code == 401
+    call = line_of(system, "gateway", request_id)["calls"]
+    assert ID.match(call)
+    line = line_of(system, "auth", call)
+    assert (line["path"], line["status"]) == ("/validate-tokens", 200)
+
+
+def test_what_no_gathered_call_carried_names_none(system):
+    for path, headers in (("/", {}), ("/user/message", {}), ("/user/message", {"Authorization": "Bearer no-token"})):
+        request_id = new_id()
+        system.api().get(path, {"X-Request-Id": request_id, **headers})
+        assert "calls" not in line_of(system, "gateway", request_id)
 
 
 def test_a_made_id_is_passed_on_as_well(system):
@@ -103,8 +134,9 @@ def test_the_user_id_is_logged_where_it_is_known(system):
         else:
             api.get(path, {"Authorization": f"Bearer {token}", "X-Request-Id": ids[what]})
     assert line_of(system, "auth", ids["login"])["user_id"] == number
-    assert line_of(system, "auth", ids["message"])["user_id"] == number
-    assert line_of(system, "gateway", ids["message"])["user_id"] == number
+    line = line_of(system, "gateway", ids["message"])
+    assert line["user_id"] == number
+    assert "user_id" not in line_of(system, "auth", line["calls"].split(",")[0]), "a call may be about many users"
     refused = new_id()
     api.login(unique_name(), headers={"X-Request-Id": refused})
     assert "user_id" not in line_of(system, "auth", refused)
@@ -142,6 +174,9 @@ def test_no_password_token_or_secret_is_ever_logged_even_at_level_debug(start_sy
         api.message(token)
         api.get(f"/user/message?access_token={token}")
         system.internal("auth", "POST", "/validate-token", headers={"token": token})
+        system.internal("auth", "POST", "/validate-tokens", {"tokens": [token, [token], {token: token}]})
+        system.internal("auth", "POST", "/validate-tokens", {token: token})
+        system.internal("auth", "GET", "/verify", headers={"Authorization": f"Bearer {token}"})
     api.get(f"/user/message?token={marks['query']}", {"Authorization": f"Basic {marks['head']}", "Cookie": marks["head"]})
     for service in ("gateway", "message", "auth"):
         system.stop(service)

@@ -1,6 +1,7 @@
 """What the gateway makes of services that are down, slow, broken or rude: the fault of the table, and never twice."""
 
 import json
+import re
 import signal
 import socket
 import time
@@ -8,7 +9,9 @@ import time
 import pytest
 
 from support import wire
-from support.fake_upstream import FakeUpstream, answer, close_at_once, drip, http_bytes, reset, send_and_close
+from support.fake_upstream import (
+    FakeUpstream, answer, close_at_once, drip, gathered, http_bytes, reset, send_and_close,
+)
 from support.ports import free_port
 from support.process import wait_until
 from support.system import PASSWORD, System, assert_envelope, unique_name
@@ -22,12 +25,13 @@ SIGNED_UP = {"detail": "User created successfully, user ID 1!", "user": {"email"
              "date_time": "2024-11-21 14:31:34"}
 PAIR = {"token_type": "bearer", "access_token": "a.a.a", "refresh_token": "r.r.r", "expires_in": 1800}
 LOGGED_IN = {"detail": "Login successful", "date_time": "2024-11-21 14:31:34", "token": PAIR}
-VALID = {"is_valid": True, "date_time": "2024-11-21 14:31:34", "user": "a", "is_admin": False, "user_id": 1}
-GREETING = {"message": "Welcome, Authenticated user! Limited access."}
+VALID = {"status": 200, "user": "a", "user_id": 1, "is_admin": False}  # an entry of auth's answer, and of message's
+GREETING = {"status": 200, "message": "Welcome, Authenticated user! Limited access."}
+ENTRIES = {"/validate-tokens": VALID, "/get-messages": GREETING}
 
 GOOD = {
-    "/signup": answer(201, SIGNED_UP), "/login": answer(200, LOGGED_IN), "/validate-token": answer(200, VALID),
-    "/get-message": answer(200, GREETING),
+    "/signup": answer(201, SIGNED_UP), "/login": answer(200, LOGGED_IN),
+    "/validate-tokens": gathered(lambda _token: VALID), "/get-messages": gathered(lambda _request: GREETING),
 }
 
 
@@ -42,7 +46,7 @@ class Between:
 
     def reset(self):
         for path, behaviour in GOOD.items():
-            (self.message if path == "/get-message" else self.auth).on(path, behaviour)
+            (self.message if path == "/get-messages" else self.auth).on(path, behaviour)
 
     def post(self, path, body=None, headers=(), version="http1"):
         content = json.dumps(body or {"username": "a", "password": PASSWORD, "email": "a@b"}).encode()
@@ -53,7 +57,7 @@ class Between:
 
     def ask(self, path):
         """The public request that makes the gateway call this internal path."""
-        return self.get_message() if path in ("/validate-token", "/get-message") else self.post("/user" + path)
+        return self.get_message() if path in ("/validate-tokens", "/get-messages") else self.post("/user" + path)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +95,8 @@ def test_the_scripted_services_are_believed_when_they_answer_well(between):
 # --- every way to fail, at every call ------------------------------------------------------------------------------
 
 RIGHT = {"/signup": json.dumps(SIGNED_UP).encode(), "/login": json.dumps(LOGGED_IN).encode(),
-         "/validate-token": json.dumps(VALID).encode(), "/get-message": json.dumps(GREETING).encode()}
-STATUS = {"/signup": 201, "/login": 200, "/validate-token": 200, "/get-message": 200}
+         **{path: json.dumps({"results": [entry]}).encode() for path, entry in ENTRIES.items()}}
+STATUS = {"/signup": 201, "/login": 200, "/validate-tokens": 200, "/get-messages": 200}
 
 
 def whole(path):
@@ -146,10 +150,10 @@ BROKEN = {
 @pytest.mark.parametrize("path", GOOD)
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_service_that_fails_is_502(between, case, path):
-    upstream = between.message if path == "/get-message" else between.auth
+    upstream = between.message if path == "/get-messages" else between.auth
     upstream.on(path, BROKEN[case](path))
     got = between.ask(path)
-    assert_envelope(got, 502, MESSAGE_DOWN if path == "/get-message" else AUTH_DOWN)
+    assert_envelope(got, 502, MESSAGE_DOWN if path == "/get-messages" else AUTH_DOWN)
     sent = [request for request in upstream.requests if request.path == path]
     if path in ("/signup", "/login"):
         assert len(sent) == 1, "sent more than once"
@@ -157,34 +161,55 @@ def test_a_service_that_fails_is_502(between, case, path):
     assert between.ask(path).status_code == STATUS[path]
 
 
+def without(entry, key):
+    return {name: value for name, value in entry.items() if name != key}
+
+
+WRONG_ENTRIES = {
+    "/validate-tokens": [
+        {**VALID, "is_admin": "true"}, {**VALID, "is_admin": 1}, {**VALID, "is_admin": None}, without(VALID, "is_admin"),
+        {**VALID, "user_id": "1"}, {**VALID, "user_id": 0}, {**VALID, "user_id": -1}, {**VALID, "user_id": 1.5},
+        {**VALID, "user_id": None}, {**VALID, "user_id": True}, {**VALID, "user_id": 2**60}, without(VALID, "user_id"),
+        {"status": 200}],
+    "/get-messages": [
+        {**GREETING, "message": 5}, {**GREETING, "message": None}, {**GREETING, "message": ["x"]},
+        {"status": 200, "detail": "text"}, {"status": 200}],
+}
+WRONG_STATUSES = (None, True, "200", [200], 0, -200, 200.5, 100, 201, 204, 299, 300, 302, 400, 403, 404, 422, 429, 500, 503,
+                  2**40, 1e300)
+for _path, _entry in ENTRIES.items():
+    WRONG_ENTRIES[_path] += [{**_entry, "status": status} for status in WRONG_STATUSES] + [without(_entry, "status")]
+    WRONG_ENTRIES[_path] += [None, True, 200, 5, "text", [], [_entry], {}]
+
 WRONG_TYPES = {
     "/signup": [{"detail": 5}, {"detail": None}, {"user": {}}],
     "/login": [{"detail": "Login successful"}, {**LOGGED_IN, "token": "text"}, {**LOGGED_IN, "token": None}],
-    "/validate-token": [
-        {**VALID, "is_admin": "true"}, {**VALID, "is_admin": 1}, {**VALID, "is_admin": None}, {**VALID, "is_valid": 1},
-        {**VALID, "is_valid": "false"}, {key: value for key, value in VALID.items() if key != "is_admin"},
-        {key: value for key, value in VALID.items() if key != "is_valid"}],
-    "/get-message": [{"message": 5}, {"message": None}, {"message": ["x"]}, {"detail": "text"}],
+    **{path: [{"results": [entry]} for entry in WRONG_ENTRIES[path]]
+       + [{"results": results} for results in (None, True, 1, "text", {}, {"0": good}, [], [good] * 2, [good] * 64,
+                                               [good] * 65, [[good]])]
+       + [good, {"result": [good]}, {"Results": [good]}]
+       for path, good in ENTRIES.items()},
 }
 
 
-@pytest.mark.parametrize("path, body", [(path, body) for path, bodies in WRONG_TYPES.items() for body in bodies], ids=str)
-def test_an_answer_of_wrong_types_is_502(between, path, body):
-    upstream = between.message if path == "/get-message" else between.auth
-    upstream.on(path, answer(STATUS[path], body))
-    assert_envelope(between.ask(path), 502, MESSAGE_DOWN if path == "/get-message" else AUTH_DOWN)
-
-
-def test_auth_saying_is_valid_false_does_not_open(between):
-    between.auth.on("/validate-token", answer(200, {**VALID, "is_valid": False}))
-    assert between.get_message().status_code in (401, 502)
-    assert not between.message.requests
+@pytest.mark.parametrize("path", WRONG_TYPES)
+def test_an_answer_of_wrong_types_is_502(between, path):
+    upstream = between.message if path == "/get-messages" else between.auth
+    for body in WRONG_TYPES[path]:
+        upstream.on(path, answer(STATUS[path], body))
+        got = between.ask(path)
+        assert got.status_code == 502, f"{got.status_code} after {str(body)[:200]}"
+        assert_envelope(got, 502, MESSAGE_DOWN if path == "/get-messages" else AUTH_DOWN)
+    if path == "/validate-tokens":
+        assert not between.message.requests, "message was asked although auth did not say yes"
+    between.reset()
+    assert between.ask(path).status_code == STATUS[path]
 
 
 @pytest.mark.parametrize("path", GOOD)
 @pytest.mark.parametrize("case", ["accepts and stalls", "drips", "stalls within the headers", "stalls within the body"])
 def test_a_service_that_is_too_slow_is_504(between, path, case):
-    upstream = between.message if path == "/get-message" else between.auth
+    upstream = between.message if path == "/get-messages" else between.auth
 
     def send_and_stall(size):
         def behave(sock, _request):
@@ -201,7 +226,7 @@ def test_a_service_that_is_too_slow_is_504(between, path, case):
     started = time.monotonic()
     got = between.ask(path)
     took_ms = (time.monotonic() - started) * 1000
-    assert_envelope(got, 504, MESSAGE_DOWN if path == "/get-message" else AUTH_DOWN)
+    assert_envelope(got, 504, MESSAGE_DOWN if path == "/get-messages" else AUTH_DOWN)
     assert TIMEOUT_MS * 0.9 <= took_ms < TIMEOUT_MS * 5, took_ms
     assert len([request for request in upstream.requests if request.path == path]) == 1, "sent more than once"
 
@@ -255,7 +280,7 @@ def test_auths_verdicts_are_passed_on_in_the_envelope(between, path, status):
 @pytest.mark.parametrize("status", [429, 503])
 def test_auths_verdicts_on_a_message_are_passed_on_too(between, status):
     headers = [("Retry-After", "17"), ("Error-Code", "WAIT")]
-    between.auth.on("/validate-token", answer(status, {"detail": "Wait"}, headers))
+    between.auth.on("/validate-tokens", answer(status, {"detail": "Wait"}, headers))
     got = between.get_message()
     assert_envelope(got, status, "Wait")
     assert got.headers["Retry-After"] == "17"
@@ -268,15 +293,25 @@ def test_a_verdict_without_a_detail_is_502(between, status):
         assert_envelope(between.post("/user/login"), 502, AUTH_DOWN)
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 422, 503])
+@pytest.mark.parametrize("status", [400, 401, 404, 422, 429, 503])
 def test_a_verdict_of_messages_own_is_502(between, status):
-    between.message.on("/get-message", answer(status, {"detail": "no"}))
+    between.message.on("/get-messages", answer(status, {"detail": "no"}, [("Retry-After", "17")]))
     assert_envelope(between.get_message(), 502, MESSAGE_DOWN)
+    between.message.on("/get-messages", gathered(lambda _request: {"status": status, "detail": "no"}))
+    assert_envelope(between.get_message(), 502, MESSAGE_DOWN)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_a_refusal_of_the_whole_call_is_nobodys_verdict(between, status):
+    """401 too: the call was refused, not a token."""
+    between.auth.on("/validate-tokens", answer(status, {"detail": "Could not validate credentials"}))
+    assert_envelope(between.get_message(), 502, AUTH_DOWN)
+    assert not between.message.requests
 
 
 def test_a_refused_token_is_the_public_401_whatever_auth_called_it(between):
     for sentence in ("Token has expired", "Could not validate credentials"):
-        between.auth.on("/validate-token", answer(401, {"detail": sentence}))
+        between.auth.on("/validate-tokens", gathered(lambda _token: {"status": 401, "detail": sentence}))
         got = between.get_message()
         assert_envelope(got, 401, "Invalid token, access denied")
         assert got.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
@@ -303,7 +338,7 @@ def test_what_clients_claim_to_be_is_dropped(between, version):
     between.post("/user/login", headers=FORGED, version=version)
     between.get_message(headers=FORGED, version=version)
     requests = between.auth.requests + between.message.requests
-    assert [request.path for request in requests] == ["/signup", "/login", "/validate-token", "/get-message"]
+    assert [request.path for request in requests] == ["/signup", "/login", "/validate-tokens", "/get-messages"]
     for request in requests:
         names = [name for name, _ in request.headers]
         assert "x-service-key" not in names and "cookie" not in names
@@ -325,11 +360,21 @@ def test_the_service_key_is_sent_where_one_is_set(start_system, fake_upstream):
         assert request.header("x-service-key") == "k" * 40
 
 
-def test_the_request_id_is_passed_on_to_every_hop(between):
-    between.get_message(headers=[("X-Request-Id", "trace-me.1_2")])
+def test_the_request_id_is_passed_on_with_signups_and_logins(between):
+    between.post("/user/signup", headers=[("X-Request-Id", "trace-me.1_2")])
     between.post("/user/login", headers=[("X-Request-Id", "trace-me.3")])
-    ids = [request.header("x-request-id") for request in between.auth.requests + between.message.requests]
-    assert ids == ["trace-me.1_2", "trace-me.3", "trace-me.1_2"]
+    assert [request.header("x-request-id") for request in between.auth.requests] == ["trace-me.1_2", "trace-me.3"]
+
+
+def test_a_gathered_call_has_an_id_of_its_own(between):
+    """It may carry the questions of many requests; which ones is in their log lines."""
+    for _ in range(3):
+        between.get_message(headers=[("X-Request-Id", "trace-me.1_2")])
+    requests = between.auth.requests + between.message.requests
+    ids = [request.header("x-request-id") for request in requests]
+    assert len(set(ids)) == len(ids) == 6
+    assert all(re.match(r"^[A-Za-z0-9._-]{1,64}$", each) for each in ids), ids
+    assert "trace-me" not in str([(request.headers, request.body) for request in requests])
 
 
 def test_bodies_are_forwarded_unchanged(between):
@@ -352,13 +397,17 @@ def test_what_the_gateway_checks_itself_never_reaches_auth(between):
     assert between.auth.requests == [] and between.message.requests == []
 
 
-def test_the_token_goes_to_auth_in_the_token_header_and_the_verdict_to_message(between):
-    between.auth.on("/validate-token", answer(200, {**VALID, "is_admin": True}))
+def test_the_token_goes_to_auth_alone_and_the_verdict_to_message(between):
+    between.auth.on("/validate-tokens", gathered(lambda _token: {**VALID, "is_admin": True}))
     assert_envelope(between.get_message(), 200)
     validate, greet = between.auth.requests[0], between.message.requests[0]
-    assert (validate.method, validate.path, validate.header("token")) == ("POST", "/validate-token", TOKEN)
-    assert (greet.method, greet.path, greet.json()) == ("POST", "/get-message", {"is_valid": True, "is_admin": True})
-    assert TOKEN not in str(greet.headers)
+    assert (validate.method, validate.path, validate.json()) == ("POST", "/validate-tokens", {"tokens": [TOKEN]})
+    assert (greet.method, greet.path) == ("POST", "/get-messages")
+    assert greet.json() == {"requests": [{"is_valid": True, "is_admin": True}]}
+    for request in (validate, greet):
+        assert request.header("content-type") == "application/json"
+        assert TOKEN not in str(request.headers)
+    assert TOKEN not in greet.body.decode()
 
 
 def test_authorization_goes_to_auth_with_a_signup_and_never_to_message(between):
@@ -396,10 +445,10 @@ def test_messages_reuse_connections(between):
 
 def test_a_kept_connection_that_the_service_closes_does_no_harm(between):
     def answer_and_close(sock, _request):
-        GOOD["/validate-token"](sock, _request)
+        GOOD["/validate-tokens"](sock, _request)
         return False
 
-    between.auth.on("/validate-token", answer_and_close)
+    between.auth.on("/validate-tokens", answer_and_close)
     for _ in range(10):
         assert_envelope(between.get_message(), 200)
 
@@ -414,10 +463,10 @@ def test_a_kept_connection_that_breaks_at_its_next_use_does_no_harm(between):
         if request.connection in old and request.connection not in broken:
             broken.add(request.connection)
             return False
-        return GOOD["/validate-token"](sock, request)
+        return GOOD["/validate-tokens"](sock, request)
 
     old = {request.connection for request in between.auth.requests}
-    between.auth.on("/validate-token", break_old_connections)
+    between.auth.on("/validate-tokens", break_old_connections)
     for _ in range(6):
         assert_envelope(between.get_message(), 200)
     assert len(between.auth.requests) > before

@@ -49,6 +49,14 @@ def answer(status, body, headers=(), before=b""):
     return behave
 
 
+def gathered(entry_of):
+    """A proper answer to a gathered call: `entry_of(question)` for each question of the body's one list, in order."""
+    def behave(sock, request):
+        (questions,) = request.json().values()
+        return answer(200, {"results": [entry_of(question) for question in questions]})(sock, request)
+    return behave
+
+
 def send_and_close(data):
     """Sends bytes, then closes."""
     def behave(sock, _request):

@@ -150,7 +150,7 @@ class System:
 
     def _start_all(self):
         for attempt in range(3):
-            self.ports = {name: free_port() for name in SERVICES}
+            self.ports = {name: free_port() for name in (*SERVICES, "metrics")}
             self.settings = self._settings()
             try:
                 for name in SERVICES:
@@ -171,6 +171,7 @@ class System:
     def _settings(self):
         settings = {
             "GATEWAY_LISTEN": f"127.0.0.1:{self.ports['gateway']}",
+            "GATEWAY_METRICS_LISTEN": f"127.0.0.1:{self.ports['metrics']}",
             "AUTH_LISTEN": f"127.0.0.1:{self.ports['auth']}",
             "MESSAGE_LISTEN": f"127.0.0.1:{self.ports['message']}",
             "USER_SERVICE_URL": self.url("gateway") + "/",
@@ -182,6 +183,7 @@ class System:
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "info",
             "LOOPS": "2",
+            "KEEPALIVE_TIMEOUT_MS": "600000",  # a client that tests share may be idle for minutes
         }
         for name, value in self.overrides.items():
             settings[name] = value.format(**self.ports) if isinstance(value, str) else value

@@ -19,6 +19,7 @@ def settings(folder, **changes):
         "USER_SERVICE_URL": f"http://127.0.0.1:{ports['gateway']}/",
         "AUTH_SERVICE_URL": f"http://127.0.0.1:{ports['auth']}/",
         "MESSAGE_SERVICE_URL": f"http://127.0.0.1:{ports['message']}/",
+        "GATEWAY_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
         "DATABASE_URL": f"lmdb:{pathlib.Path(folder) / 'data'}",
         "LMDB_MAP_SIZE": "64MiB",
         "LOG_FORMAT": "json",

@@ -74,6 +74,7 @@ static bool peer_answer(struct upstream *upstream, struct upstream_peer *peer)
 {
     const struct upstream_line *line = line_for(upstream, peer->request.text);
     const unsigned count = atomic_load(&upstream->request_count);
+    char made[UPSTREAM_ANSWER_BYTES];
 
     check(count < UPSTREAM_REQUESTS_MAX, "upstream: too many requests");
     upstream->requests[count] = peer->request;
@@ -81,7 +82,10 @@ static bool peer_answer(struct upstream *upstream, struct upstream_peer *peer)
     memset(&peer->request, 0, sizeof peer->request);
     peer->request.connection = peer->number;
     peer->wanted = 0;
-    send_all(peer->fd, line->answer, line->length > 0 ? line->length : strlen(line->answer));
+    if (line->make != NULL)
+        send_all(peer->fd, made, line->make(upstream->requests[count].text, made, sizeof made));
+    else
+        send_all(peer->fd, line->answer, line->length > 0 ? line->length : strlen(line->answer));
     if (line->then == UPSTREAM_RESET)
         setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     return line->then == UPSTREAM_KEEP;

@@ -13,6 +13,7 @@
 #define UPSTREAM_CONNECTIONS_MAX 16
 #define UPSTREAM_REQUESTS_MAX    64
 #define UPSTREAM_REQUEST_BYTES   8192
+#define UPSTREAM_ANSWER_BYTES    65536 /* of what is made */
 
 enum upstream_then {
     UPSTREAM_KEEP,  /* the connection stays open */
@@ -26,6 +27,9 @@ struct upstream_line {
     const char *answer;
     size_t length; /* 0: up to the NUL */
     enum upstream_then then;
+    /* Instead of answer, where set: writes one to this request into out, returns its length. On the server's
+     * thread, which waits for it. */
+    size_t (*make)(const char *request, char *out, size_t size);
 };
 
 struct upstream_request {

@@ -1,4 +1,4 @@
-// links: core/authorization.c core/exchange.c core/loop.c core/clock.c core/memory.c
+// links: core/authorization.c core/exchange.c core/loop.c core/clock.c core/memory.c core/metrics.c
 // libs: h2o-evloop ssl crypto pthread
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,9 +21,9 @@ void log_request(const struct log_request *request)
     fail();
 }
 
-const struct route *router_find(const struct service *service, const h2o_req_t *req)
+const struct route *router_find(const struct entrance *entrance, const h2o_req_t *req)
 {
-    (void)service, (void)req;
+    (void)entrance, (void)req;
     fail();
     return NULL;
 }

@@ -321,6 +321,24 @@ static void free_takes_nothing_and_twice(void **state)
     config_free(&config);
 }
 
+static void the_address_of_metrics_may_be_off(void **state)
+{
+    (void)state;
+    struct config config = load(CONFIG_GATEWAY);
+    assert_string_equal(config.gateway_metrics_listen.host, "127.0.0.1");
+    assert_int_equal(config.gateway_metrics_listen.port, 8191);
+    config_free(&config);
+    setenv("GATEWAY_METRICS_LISTEN", " Off", 1);
+    config = load(CONFIG_GATEWAY);
+    assert_string_equal(config.gateway_metrics_listen.host, "");
+    config_free(&config);
+    setenv("GATEWAY_METRICS_LISTEN", "", 1);
+    config = load(CONFIG_GATEWAY);
+    assert_int_equal(config.gateway_metrics_listen.port, 8191);
+    config_free(&config);
+    unsetenv("GATEWAY_METRICS_LISTEN");
+}
+
 static void sizes_and_addresses_are_refused_with_what_is_right(void **state)
 {
     (void)state;
@@ -357,6 +375,7 @@ int main(void)
         TEST(a_dotenv_over_a_mebibyte_is_an_error),
         TEST(a_bad_line_of_dotenv_is_skipped_with_a_warning),
         TEST(free_takes_nothing_and_twice),
+        TEST(the_address_of_metrics_may_be_off),
         TEST(sizes_and_addresses_are_refused_with_what_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

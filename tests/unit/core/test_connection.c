@@ -113,8 +113,8 @@ static void a_connection_lives_as_long_as_its_socket(void **state)
     (void)state;
     h2o_socket_t *first_socket = make_socket(&ends[0]);
     h2o_socket_t *second_socket = make_socket(&ends[1]);
-    struct connection *first = connection_open(&world.loop, first_socket);
-    struct connection *second = connection_open(&world.loop, second_socket);
+    struct connection *first = connection_open(&world.loop.listener, first_socket);
+    struct connection *second = connection_open(&world.loop.listener, second_socket);
 
     assert_ptr_equal(connection_of_socket(first_socket), first);
     assert_ptr_equal(connection_of_socket(second_socket), second);
@@ -151,16 +151,16 @@ static void an_address_with_too_many_connections_is_turned_away_at_once(void **s
     (void)state;
     h2o_socket_t *first = make_socket(&ends[0]);
     h2o_socket_t *second = make_socket(&ends[1]);
-    assert_non_null(connection_open(&world.loop, first));
-    assert_non_null(connection_open(&world.loop, second));
-    assert_null(connection_open(&world.loop, make_socket(&ends[2])));
+    assert_non_null(connection_open(&world.loop.listener, first));
+    assert_non_null(connection_open(&world.loop.listener, second));
+    assert_null(connection_open(&world.loop.listener, make_socket(&ends[2])));
     char byte;
     assert_int_equal(read(ends[2], &byte, 1), 0);
     assert_int_equal(atomic_load(&world.service.connection_count), 2);
 
     h2o_socket_close(first);
     h2o_socket_t *third = make_socket(&ends[0]);
-    assert_non_null(connection_open(&world.loop, third));
+    assert_non_null(connection_open(&world.loop.listener, third));
     h2o_socket_close(second);
     h2o_socket_close(third);
 }
@@ -172,11 +172,11 @@ static void a_cut_connection_ends_for_its_client_and_is_told_of_once(void **stat
 
     (void)state;
     h2o_socket_t *socket = make_socket(&end);
-    struct connection *connection = connection_open(&world.loop, socket);
+    struct connection *connection = connection_open(&world.loop.listener, socket);
     assert_int_equal(read(end, &byte, 1), -1);
     lines = 0;
-    connection_cut(connection, "test");
-    connection_cut(connection, "test again");
+    connection_cut(connection, CUT_PRESSURE);
+    connection_cut(connection, CUT_REQUEST_SLOW);
     assert_true(connection->cut);
     assert_int_equal(read(end, &byte, 1), 0);
     assert_true(lines <= 1);
@@ -191,7 +191,7 @@ static void requests_keep_a_connection_from_being_quiet(void **state)
 
     (void)state;
     h2o_socket_t *socket = make_socket(&end);
-    struct connection *connection = connection_open(&world.loop, socket);
+    struct connection *connection = connection_open(&world.loop.listener, socket);
     connection->quiet_since_ms = 0;
     connection_request_started(connection);
     connection_request_started(connection);
@@ -228,7 +228,7 @@ static void whose_bytes_are_read_is_known_while_they_are_read(void **state)
 
     (void)state;
     h2o_socket_t *socket = make_socket(&end);
-    struct connection *connection = connection_open(&world.loop, socket);
+    struct connection *connection = connection_open(&world.loop.listener, socket);
 
     connection->on_read = note_reader;
     connection_read(socket, NULL);
@@ -254,7 +254,7 @@ static void a_connection_that_only_fills_memory_is_cut(void **state)
 
     (void)state;
     h2o_socket_t *socket = make_socket(&end);
-    struct connection *connection = connection_open(&world.loop, socket);
+    struct connection *connection = connection_open(&world.loop.listener, socket);
     connection->on_read = keep_unread;
     connection_read(socket, NULL);
     assert_false(connection->cut);

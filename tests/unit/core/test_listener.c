@@ -1,4 +1,5 @@
-// links: core/listener.c core/connection.c core/address_slot.c core/loop.c core/clock.c core/memory.c
+// links: core/listener.c core/socket_file.c core/connection.c core/address_slot.c core/loop.c core/clock.c
+// links: core/memory.c
 // libs: h2o-evloop ssl crypto pthread
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,6 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -130,29 +130,6 @@ static void sockets_do_not_block_and_are_not_inherited_and_have_a_user_timeout(v
     close(fd);
 }
 
-static void connections_that_fit_the_descriptors_are_counted(void **state)
-{
-    struct rlimit before;
-    struct rlimit limit;
-
-    (void)state;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    limit = before;
-    limit.rlim_cur = 64;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_int_equal(listener_fit_descriptors(100, 28), 100); /* raises the soft limit */
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_true(limit.rlim_cur >= 128);
-    assert_int_equal(listener_fit_descriptors(10, 10), 10); /* never lowers it */
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    assert_true(limit.rlim_cur >= 128);
-
-    const uint64_t beyond = (uint64_t)before.rlim_max + 1000;
-    if (before.rlim_max != RLIM_INFINITY)
-        assert_int_equal(listener_fit_descriptors(beyond, 100), before.rlim_max - 100);
-    setrlimit(RLIMIT_NOFILE, &before);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,7 +139,6 @@ int main(void)
         cmocka_unit_test(localhost_is_the_ipv4_loopback),
         cmocka_unit_test(no_host_is_all_addresses),
         cmocka_unit_test(sockets_do_not_block_and_are_not_inherited_and_have_a_user_timeout),
-        cmocka_unit_test(connections_that_fit_the_descriptors_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

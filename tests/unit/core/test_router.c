@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/common_routes.h"
 #include "core/reply.h"
 #include "core/router.h"
 #include "core/service.h"
@@ -73,8 +72,7 @@ static void on_greet(struct exchange *x)
     handled(x, "greet");
 }
 
-const struct route common_routes[] = {{"GET", "/", NULL, on_greet, 0}};
-const size_t common_route_count = 1;
+static const struct route common[] = {{"GET", "/", NULL, on_greet, 0}};
 
 void reply_fault(struct exchange *x, enum fault fault)
 {
@@ -106,14 +104,15 @@ h2o_iovec_t exchange_header(const struct exchange *x, const char *name, size_t *
 /* One request, as exchange.c hands it in. */
 static void ask(const char *method, const char *target)
 {
-    static const struct service_definition definition = {
-        .has_envelope = true, .routes = routes, .route_count = sizeof routes / sizeof routes[0]};
+    static const struct service_definition definition = {.has_envelope = true};
+    static const struct entrance entrance = {
+        .sets = {{routes, sizeof routes / sizeof routes[0]}, {common, sizeof common / sizeof common[0]}}};
     static const struct config config = {.body_max = 100, .service_key = ""};
     struct service service = {.definition = &definition, .config = &config};
     struct loop loop = {.service = &service};
     const char *query = strchr(target, '?');
     h2o_req_t req;
-    struct exchange x = {.req = &req, .loop = &loop};
+    struct exchange x = {.req = &req, .loop = &loop, .entrance = &entrance};
 
     memset(&came, 0, sizeof came);
     came.fault = FAULT_COUNT;
@@ -122,7 +121,7 @@ static void ask(const char *method, const char *target)
     req.method = h2o_iovec_init(method, strlen(method));
     req.path = h2o_iovec_init(target, strlen(target));
     req.query_at = query == NULL ? SIZE_MAX : (size_t)(query - target);
-    x.route = router_find(&service, &req);
+    x.route = router_find(&entrance, &req);
     router_enter(&x);
     h2o_mem_clear_pool(&req.pool);
     assert_int_equal(came.count, 1);

@@ -1,4 +1,4 @@
-// links: core/schema.c core/json_scan.c core/key_set.c core/buffer.c core/memory.c
+// links: core/schema.c core/json_arena.c core/json_scan.c core/key_set.c core/buffer.c core/memory.c
 // libs: cjson
 #include "tests/unit/core/schema_forms.h"
 

@@ -1,5 +1,5 @@
-// links: gateway/forward.c core/schema.c core/json_scan.c core/buffer.c core/memory.c core/fault.c
-// links: core/key_set.c
+// links: gateway/forward.c core/schema.c core/json_arena.c core/json_scan.c core/buffer.c core/memory.c
+// links: core/fault.c core/key_set.c
 // libs: cjson
 #include <setjmp.h>
 #include <stdarg.h>
