@@ -64,7 +64,8 @@ static struct field change_fields[FIELD_COUNT] = {
                    .required = true,
                    .min = PASSWORD_MIN_BYTES,
                    .max = PASSWORD_MAX_BYTES,
-                   .unit = UNIT_BYTES},
+                   .unit = UNIT_BYTES,
+                   .rule = common_password_rule},
 };
 static const struct form change_form = {change_fields, FIELD_COUNT, sizeof(struct change_form)};
 

@@ -81,7 +81,10 @@ const char *password_weakness(const char *password, size_t password_length, cons
         return "Password must not be the username";
     if (is_same(password, password_length, email, email_length))
         return "Password must not be the email address";
-    if (is_common(password, password_length))
-        return "Password is among the most common ones";
-    return NULL;
+    return common_password_rule(password, password_length);
+}
+
+const char *common_password_rule(const char *password, size_t length)
+{
+    return is_common(password, length) ? "Password is among the most common ones" : NULL;
 }

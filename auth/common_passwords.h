@@ -18,4 +18,7 @@
 const char *password_weakness(const char *password, size_t password_length, const char *username,
                               size_t username_length, const char *email, size_t email_length);
 
+/* The same as a rule of a form, which knows no names: common passwords alone. */
+const char *common_password_rule(const char *password, size_t length);
+
 #endif

@@ -26,9 +26,7 @@ static void add_session(struct buffer *out, const struct session *session, const
     buffer_add_char(out, ',');
     answer_add_time(out, "refreshed_at", session->refreshed_at_us);
     buffer_add_char(out, ',');
-    answer_add_time(out, "ends_at",
-                    session->idle_ends_at_us < session->ends_at_us ? session->idle_ends_at_us
-                                                                   : session->ends_at_us);
+    answer_add_time(out, "ends_at", session->ends_at_us); /* at the latest */
     buffer_add_char(out, ',');
     answer_add_text(out, "client_address", session->client_address);
     buffer_add_char(out, ',');

@@ -16,18 +16,13 @@
 
 #define SHOWN_MAX 10000 /* as many as a user can have */
 
-static int64_t end_of(const struct session *session)
-{
-    return session->idle_ends_at_us < session->ends_at_us ? session->idle_ends_at_us : session->ends_at_us;
-}
-
 static void print_line(const struct session *session)
 {
     char created[CLOCK_RFC3339_LENGTH + 1];
     char ends[CLOCK_RFC3339_LENGTH + 1];
 
     clock_rfc3339(session->created_at_us, created);
-    clock_rfc3339(end_of(session), ends);
+    clock_rfc3339(session->ends_at_us, ends);
     printf("%s  %s  %s  ", session->id, created, ends);
     terminal_put(stdout, session->client_address, strlen(session->client_address));
     fputs("  ", stdout);
@@ -37,7 +32,7 @@ static void print_line(const struct session *session)
 
 static void print_table(const struct session *sessions, size_t count)
 {
-    printf("%-22s  %-27s  %-27s  ADDRESS  USER AGENT\n", "SID", "CREATED", "ENDS");
+    printf("%-22s  %-27s  %-27s  ADDRESS  USER AGENT\n", "SID", "CREATED", "ENDS (AT THE LATEST)");
     for (size_t i = 0; i < count; i++)
         print_line(&sessions[i]);
 }
@@ -67,7 +62,7 @@ static void print_json(const struct session *sessions, size_t count)
         add_text(&out, "sid", sessions[i].id);
         add_time(&out, "created_at", sessions[i].created_at_us);
         add_time(&out, "refreshed_at", sessions[i].refreshed_at_us);
-        add_time(&out, "ends_at", end_of(&sessions[i]));
+        add_time(&out, "ends_at", sessions[i].ends_at_us);
         add_text(&out, "client_address", sessions[i].client_address);
         buffer_add_text(&out, "\"user_agent\": ");
         buffer_add_json_ascii(&out, sessions[i].user_agent, strlen(sessions[i].user_agent));

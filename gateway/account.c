@@ -151,6 +151,8 @@ static void account_call(struct account *account, const char *authorization, con
         account->call.headers[lines++] = authorization;
     if (*agent != '\0')
         account->call.headers[lines++] = agent;
+    if (*forward.forwarded != '\0')
+        account->call.headers[lines++] = forward.forwarded;
     if (!call_start(x->loop->relay, &account->call)) {
         reply_fault(x, FAULT_BUSY);
         return;

@@ -6,13 +6,13 @@
 #include "core/client_address.h"
 #include "gateway/state.h"
 
-#define LINES_MAX \
-    100 /* more do not fit into a request: HEADER_COUNT_MAX, and what libh2o takes of HTTP/1.1 */
+/* More do not fit into a request: HEADER_COUNT_MAX, and what libh2o takes of HTTP/1.1. */
+#define LINES_MAX 100
 
 _Static_assert(IP_ADDRESS_TEXT_BYTES <= EXCHANGE_ADDRESS_MAX_BYTES + 1, "an address fits");
 _Static_assert(sizeof CLIENT_ADDRESS_UNKNOWN <= IP_ADDRESS_TEXT_BYTES, "so does the word for none");
 
-static bool is_forwarded(const struct exchange *x)
+bool client_is_forwarded(const struct exchange *x)
 {
     size_t count = 0;
 
@@ -22,32 +22,21 @@ static bool is_forwarded(const struct exchange *x)
     return count > 0;
 }
 
-/* "unix" is as near as loopback is. */
-static bool is_near(const char *peer)
-{
-    struct ip_address address;
-
-    return !ip_address_read(peer, strlen(peer), &address) || ip_address_is_loopback(&address);
-}
-
-/* False: the proxy did not say. */
-static bool read_told(const struct client_address_rule *rule, const struct exchange *x,
+/* Leaves the peer where the proxy does not say. */
+static void read_told(const struct client_address_rule *rule, const struct exchange *x,
                       char out[EXCHANGE_ADDRESS_MAX_BYTES + 1])
 {
     h2o_iovec_t values[LINES_MAX];
     struct client_address_line lines[LINES_MAX];
     const size_t count = exchange_header_lines(x, client_address_header(rule), values, LINES_MAX);
 
-    if (count == 0)
-        return false;
-    if (count > LINES_MAX) {
+    if (count > LINES_MAX)
         strcpy(out, CLIENT_ADDRESS_UNKNOWN);
-        return true;
-    }
+    if (count == 0 || count > LINES_MAX)
+        return;
     for (size_t i = 0; i < count; i++)
         lines[i] = (struct client_address_line){values[i].base, values[i].len};
     client_address_find(rule, lines, count, out);
-    return true;
 }
 
 void client_write(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES + 1])
@@ -56,8 +45,6 @@ void client_write(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES 
 
     assert(rule != NULL);
     exchange_peer(x, out);
-    if (client_address_is_believed(rule, out) && read_told(rule, x, out))
-        return;
-    if (is_near(out) && is_forwarded(x))
-        strcpy(out, CLIENT_ADDRESS_UNKNOWN);
+    if (client_address_is_believed(rule, out))
+        read_told(rule, x, out);
 }

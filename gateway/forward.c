@@ -18,6 +18,7 @@ void forward_fill(struct forward *forward, const struct exchange *x)
     client_write(x, address);
     snprintf(forward->request_id, sizeof forward->request_id, "X-Request-Id: %s", x->id);
     snprintf(forward->client_address, sizeof forward->client_address, "X-Client-Address: %s", address);
+    forward->forwarded = client_is_forwarded(x) ? "Forwarded: for=unknown" : "";
 }
 
 void forward_agent(char line[sizeof "User-Agent: " + FORWARD_AGENT_MAX_BYTES], const struct exchange *x)

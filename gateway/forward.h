@@ -16,10 +16,11 @@
 #define FORWARD_AGENT_MAX_BYTES 255
 
 /* "X-Request-Id: ..." and "X-Client-Address: ...": lines for call.headers; keep it as long as the call
- * starts. */
+ * starts. `forwarded` is "Forwarded: for=unknown" where the request came with such a header, else "". */
 struct forward {
     char request_id[sizeof "X-Request-Id: " + REQUEST_ID_MAX_BYTES];
     char client_address[sizeof "X-Client-Address: " + EXCHANGE_ADDRESS_MAX_BYTES];
+    const char *forwarded; /* static */
 };
 
 void forward_fill(struct forward *forward, const struct exchange *x);

@@ -12,6 +12,7 @@ struct store_maker {
 };
 
 /* Runs every claim against stores of this maker; the number that failed. */
-int store_contract_run(const struct store_maker *maker);
+int store_contract_run(const struct store_maker *maker);   /* users */
+int session_contract_run(const struct store_maker *maker); /* sessions, networks, blobs, filters */
 
 #endif

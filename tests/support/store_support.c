@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 _Atomic unsigned problem_count;
@@ -137,4 +138,100 @@ struct store_status status_of(struct user_store *store)
     struct store_status status;
     assert_int_equal(user_store_status(store, &status), STORE_OK);
     return status;
+}
+
+int64_t wall_clock_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+void id_make(char out[SESSION_ID_LENGTH + 1], const char *text)
+{
+    size_t length = strlen(text);
+    assert_true(length <= SESSION_ID_LENGTH);
+    memset(out, '-', SESSION_ID_LENGTH);
+    memcpy(out, text, length);
+    out[SESSION_ID_LENGTH] = '\0';
+}
+
+static void tokens_make(struct session *session, const char *text)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "a-%s", text);
+    id_make(session->access_id, name);
+    snprintf(name, sizeof(name), "r-%s", text);
+    id_make(session->refresh_id, name);
+}
+
+struct store_write opening_of(uint64_t user_id, const char *text)
+{
+    struct store_write write = {.kind = STORE_OPEN_SESSION, .sessions_max = 100};
+    struct session *session = &write.session;
+    int64_t now_us = wall_clock_us();
+    id_make(session->id, text);
+    tokens_make(session, text);
+    session->user_id = user_id;
+    session->created_at_us = now_us;
+    session->refreshed_at_us = now_us;
+    session->issued_at_s = now_us / 1000000;
+    session->ends_at_us = now_us + HOUR_US;
+    session->idle_ends_at_us = now_us + HOUR_US / 2;
+    snprintf(session->client_address, sizeof(session->client_address), "192.0.2.7");
+    snprintf(session->user_agent, sizeof(session->user_agent), "test/1 (%s)", text);
+    return write;
+}
+
+struct store_write refresh_of(uint64_t user_id, const char *text, const char *presented, const char *next)
+{
+    struct store_write write = {.kind = STORE_REFRESH_SESSION, .replay_window_us = 10000000};
+    int64_t now_us = wall_clock_us();
+    id_make(write.session.id, text);
+    write.session.user_id = user_id;
+    id_make(write.presented_refresh_id, presented);
+    tokens_make(&write.session, next);
+    write.session.issued_at_s = now_us / 1000000;
+    write.session.idle_ends_at_us = now_us + HOUR_US / 2;
+    return write;
+}
+
+enum store_outcome open_session(struct user_store *store, uint64_t user_id, const char *text)
+{
+    struct store_write write = opening_of(user_id, text);
+    return user_store_write_and_wait(store, &write);
+}
+
+enum store_outcome end_session(struct user_store *store, uint64_t user_id, const char *text)
+{
+    struct store_write write = {.kind = STORE_END_SESSION, .session = {.user_id = user_id}};
+    id_make(write.session.id, text);
+    return user_store_write_and_wait(store, &write);
+}
+
+enum store_outcome end_user_sessions(struct user_store *store, uint64_t user_id, const char *keep,
+                                     uint64_t *ended)
+{
+    struct store_write write = {.kind = STORE_END_USER_SESSIONS, .user = {.id = user_id}};
+    if (keep[0] != '\0')
+        id_make(write.keep_session, keep);
+    enum store_outcome outcome = user_store_write_and_wait(store, &write);
+    *ended = write.ended_count;
+    return outcome;
+}
+
+bool has_session(struct user_store *store, uint64_t user_id, const char *text)
+{
+    char id[SESSION_ID_LENGTH + 1];
+    struct user user;
+    struct session session;
+    id_make(id, text);
+    enum store_outcome outcome = user_store_find_by_session(store, id, user_id, &user);
+    assert_true(outcome == STORE_OK || outcome == STORE_NOT_FOUND);
+    if (outcome == STORE_OK) {
+        assert_int_equal(user.id, user_id);
+        assert_int_equal(user_store_find_session(store, id, &session), STORE_OK);
+        assert_int_equal(session.user_id, user_id);
+    }
+    return outcome == STORE_OK;
 }

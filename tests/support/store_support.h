@@ -28,4 +28,21 @@ enum store_outcome delete_user(struct user_store *store, uint64_t id);
 bool has_user(struct user_store *store, const char *name);
 struct store_status status_of(struct user_store *store);
 
+#define HOUR_US INT64_C(3600000000)
+int64_t wall_clock_us(void);
+
+/* An id of the right length that begins with the text. */
+void id_make(char out[SESSION_ID_LENGTH + 1], const char *text);
+
+/* A write that opens the session TEXT of a user, with tokens "a-TEXT" and "r-TEXT", for an hour from now. */
+struct store_write opening_of(uint64_t user_id, const char *text);
+/* A write that exchanges the refresh token PRESENTED of the session TEXT for "a-NEXT" and "r-NEXT". */
+struct store_write refresh_of(uint64_t user_id, const char *text, const char *presented, const char *next);
+
+enum store_outcome open_session(struct user_store *store, uint64_t user_id, const char *text);
+enum store_outcome end_session(struct user_store *store, uint64_t user_id, const char *text);
+enum store_outcome end_user_sessions(struct user_store *store, uint64_t user_id, const char *keep,
+                                     uint64_t *ended);
+bool has_session(struct user_store *store, uint64_t user_id, const char *text);
+
 #endif

@@ -18,7 +18,23 @@ from support.process import Process, StartFailed, run, wait_until
 
 PASSWORD = "correct-horse-battery-staple"
 SERVICES = ("auth", "message", "gateway")
+KEPT_S = 30  # connections idle for longer are not used again: the gateway closes them after 75 s
 DATE_TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")  # RFC 3339, UTC
+
+# Hashes that cost next to nothing, for tests of many logins.
+CHEAP_HASHES = {"PASSWORD_METHOD": "sha256crypt", "PASSWORD_COST": "1000"}
+
+# The gateway believes the tests where their client is: at("203.0.113.7") are the headers of such a request.
+BEHIND_A_PROXY = {"TRUSTED_PROXIES": "127.0.0.1", "CLIENT_ADDRESS_HEADER": "X-Forwarded-For"}
+
+
+def at(address, **more):
+    return {"X-Forwarded-For": address, **more}
+
+
+def bearer(token, **more):
+    return {"Authorization": f"Bearer {token}", **more}
 
 _names = itertools.count(1)
 
@@ -70,7 +86,7 @@ def http_client(base_url, version="http1"):
     """An httpx client of one HTTP version (HTTP/2: prior knowledge) that no proxy diverts."""
     versions = {"http1": version == "http1", "http2": version == "http2"}
     transport = httpx.HTTPTransport(verify=False, trust_env=False, **versions)
-    transport._pool = httpcore.ConnectionPool(network_backend=PromptBackend(), **versions)
+    transport._pool = httpcore.ConnectionPool(network_backend=PromptBackend(), keepalive_expiry=KEPT_S, **versions)
     return httpx.Client(base_url=base_url, transport=transport, trust_env=False, timeout=30)
 
 
@@ -91,6 +107,11 @@ class Api:
     def post(self, path, body, headers=None):
         return self.http.post(path, json=body, headers=headers)
 
+    def request(self, method, path, token=None, body=None, headers=None):
+        """Any request, with an access token, a body as JSON, or neither."""
+        sent = {**(bearer(token) if token is not None else {}), **(headers or {})}
+        return self.http.request(method, path, headers=sent, **({} if body is None else {"json": body}))
+
     def post_raw(self, path, content, headers=None):
         sent = {"Content-Type": "application/json"} if headers is None else headers
         return self.http.post(path, content=content, headers=sent)
@@ -103,10 +124,48 @@ class Api:
     def login(self, username, password=PASSWORD, headers=None):
         self.system.remember_secret(password)
         answer = self.post("/user/login", {"username": username, "password": password}, headers)
-        if answer.status_code == 200:
-            for name in ("access_token", "refresh_token"):
-                self.system.remember_secret(answer.json()["detail"][name])
+        self.system.remember_pair(answer)
         return answer
+
+    def refresh(self, refresh_token, headers=None):
+        answer = self.post("/user/refresh", {"refresh_token": refresh_token}, headers)
+        self.system.remember_pair(answer)
+        return answer
+
+    def refreshed(self, refresh_token):
+        """Refreshes and returns the detail of the answer: the next pair."""
+        return assert_envelope(self.refresh(refresh_token), 200)
+
+    def logout(self, token=None, refresh_token=None, headers=None):
+        body = None if refresh_token is None else {"refresh_token": refresh_token}
+        return self.request("POST", "/user/logout", token, body, headers)
+
+    def me(self, token):
+        return self.request("GET", "/user/me", token)
+
+    def sessions(self, token):
+        """One's own sessions, as the list that was answered."""
+        detail = assert_envelope(self.request("GET", "/user/sessions", token), 200)
+        assert list(detail) == ["sessions"]
+        return detail["sessions"]
+
+    def end_session(self, token, sid):
+        return self.request("DELETE", f"/user/sessions/{sid}", token)
+
+    def change_password(self, token, current, new, headers=None):
+        for password in (current, new):
+            self.system.remember_secret(password)
+        body = {"current_password": current, "new_password": new}
+        return self.request("PUT", "/user/password", token, body, headers)
+
+    def new_admin(self, prefix="admin"):
+        """Makes an administrator by the user command, and returns the name and an access token."""
+        name = self.new_user(prefix)
+        self.system.user("promote", name)
+        return name, self.token(name)
+
+    def user_id(self, username):
+        return self.system.claims(self.token(username))["uid"]
 
     def message(self, token=None, authorization=None):
         if token is not None:
@@ -184,6 +243,7 @@ class System:
             "LOG_LEVEL": "info",
             "LOOPS": "2",
             "KEEPALIVE_TIMEOUT_MS": "600000",  # a client that tests share may be idle for minutes
+            "THROTTLE": "off",
         }
         for name, value in self.overrides.items():
             settings[name] = value.format(**self.ports) if isinstance(value, str) else value
@@ -269,9 +329,10 @@ class System:
         return ended.stdout
 
     def claims(self, token, verify=True):
-        """The claims of a token as PyJWT reads them."""
+        """The claims of a token as PyJWT reads them, whatever the time is."""
         return jwt.decode(token, self.secret_key, algorithms=["HS256"],
-                          options={"verify_signature": verify, "verify_aud": False})
+                          options={"verify_signature": verify, "verify_aud": False, "verify_exp": False,
+                                   "verify_iat": False})
 
     def sign(self, claims, key=None, algorithm="HS256", headers=None):
         """A token as PyJWT signs it."""
@@ -286,6 +347,34 @@ class System:
         self.secrets.add(text)
         if text.count(".") == 2 and len(text.rsplit(".", 1)[1]) >= 16:
             self.secrets.add(text.rsplit(".", 1)[1])
+
+    def remember_pair(self, answer):
+        """The same of the tokens in an answer to a login or a refresh."""
+        if answer.status_code == 200:
+            for name in ("access_token", "refresh_token"):
+                self.remember_secret(answer.json()["detail"][name])
+
+    def restart(self, name, how="stop", **changes):
+        """Stops (SIGTERM) or kills (SIGKILL) one service and starts it again; returns once all is ready."""
+        if how == "kill":
+            self.kill_service(name)
+        else:
+            self.stop(name)
+        self.start(name, **changes)
+        self.wait_ready()
+
+    def events(self, event, **members):
+        """The lines of that event in auth's log that have the given members."""
+        return [entry for entry in self["auth"].logs() if entry.get("event") == event
+                and all(entry.get(key) == value for key, value in members.items())]
+
+    def wait_for_event(self, event, **members):
+        """The first such line; lines are written by a thread of their own."""
+        return wait_until(lambda: self.events(event, **members), 10, f"event {event} with {members}")[0]
+
+    def store_bytes(self):
+        """What the store takes on disk."""
+        return (self.folder / "data" / "data.mdb").stat().st_blocks * 512
 
     def assert_no_secret_was_logged(self):
         for process in [*self.past, *self.processes.values()]:

@@ -24,6 +24,7 @@ def settings(folder, **changes):
         "LMDB_MAP_SIZE": "64MiB",
         "LOG_FORMAT": "json",
         "LOOPS": "1",
+        "THROTTLE": "off",
         MARK: secrets.token_hex(8),
     }
     made.update(changes)

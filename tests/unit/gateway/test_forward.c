@@ -34,6 +34,14 @@ void client_write(const struct exchange *x, char out[EXCHANGE_ADDRESS_MAX_BYTES 
     snprintf(out, EXCHANGE_ADDRESS_MAX_BYTES + 1, "%s", client_address);
 }
 
+static bool is_forwarded;
+
+bool client_is_forwarded(const struct exchange *x)
+{
+    (void)x;
+    return is_forwarded;
+}
+
 /* The answer: one, of one of two kinds. */
 static struct {
     unsigned count;
@@ -89,6 +97,7 @@ static int forget(void **state)
     memset(&reply, 0, sizeof reply);
     lines = 0;
     client_address = "127.0.0.1";
+    is_forwarded = false;
     return 0;
 }
 
@@ -117,6 +126,18 @@ static void who_asks_and_for_whom_is_carried_on(void **state)
     forward_fill(&forward, &x);
     assert_string_equal(forward.request_id, "X-Request-Id: an-id");
     assert_string_equal(forward.client_address, "X-Client-Address: 2001:db8::1");
+    assert_string_equal(forward.forwarded, "");
+}
+
+/* Or auth would take a client behind a proxy on this machine for one on it. */
+static void that_a_request_was_forwarded_is_carried_on(void **state)
+{
+    struct forward forward;
+
+    (void)state;
+    is_forwarded = true;
+    forward_fill(&forward, &x);
+    assert_string_equal(forward.forwarded, "Forwarded: for=unknown");
 }
 
 static void the_longest_id_and_address_fit(void **state)
@@ -298,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FORWARD_TEST(who_asks_and_for_whom_is_carried_on),
+        FORWARD_TEST(that_a_request_was_forwarded_is_carried_on),
         FORWARD_TEST(the_longest_id_and_address_fit),
         FORWARD_TEST(the_agent_is_told_if_it_can_be),
         FORWARD_TEST(a_query_is_carried_on_and_means_the_same),

@@ -117,6 +117,110 @@ static void readers_and_writers_of_memory_do_not_disturb_each_other(void **state
     user_store_close(store);
 }
 
+#define SESSIONS_EACH 60
+
+static uint64_t owner;
+static atomic_uint pairs; /* that a refresh gave for the first time */
+
+/* Opens, refreshes and ends sessions of its own, and looks at each between. */
+static void *live_many_sessions(void *argument)
+{
+    for (int i = 0; i < SESSIONS_EACH; i++) {
+        char text[20];
+        char id[SESSION_ID_LENGTH + 1];
+        char token[24];
+        struct user user;
+        snprintf(text, sizeof(text), "t%td-%d", (intptr_t)argument, i);
+        snprintf(token, sizeof(token), "r-%s", text);
+        id_make(id, text);
+        struct store_write refresh = refresh_of(owner, text, token, "next");
+        bool is_strange = open_session(store, owner, text) != STORE_OK ||
+                          user_store_find_by_session(store, id, owner, &user) != STORE_OK ||
+                          user_store_write_and_wait(store, &refresh) != STORE_OK ||
+                          end_session(store, owner, text) != STORE_OK ||
+                          user_store_find_by_session(store, id, owner, &user) != STORE_NOT_FOUND;
+        atomic_fetch_add(&strange, is_strange ? 1 : 0);
+    }
+    return NULL;
+}
+
+/* All present one token: whoever is first, all have the same pair afterwards. */
+static void *refresh_the_same(void *argument)
+{
+    char text[20];
+    snprintf(text, sizeof(text), "from%td", (intptr_t)argument);
+    struct store_write write = refresh_of(owner, "shared", "r-shared", text);
+    struct session found;
+    enum store_outcome outcome = user_store_write_and_wait(store, &write);
+    if (outcome == STORE_OK)
+        atomic_fetch_add(&pairs, 1);
+    bool is_strange = (outcome != STORE_OK && outcome != STORE_REPLAYED) ||
+                      user_store_find_session(store, write.session.id, &found) != STORE_OK ||
+                      strcmp(found.refresh_id, write.session.refresh_id) != 0 ||
+                      strcmp(found.access_id, write.session.access_id) != 0;
+    atomic_fetch_add(&strange, is_strange ? 1 : 0);
+    return NULL;
+}
+
+static void *look_at_sessions(void *argument)
+{
+    (void)argument;
+    while (!atomic_load(&is_over)) {
+        struct session page[8];
+        size_t count = 0;
+        bool is_strange = user_store_list_sessions(store, owner, 8, page, &count) != STORE_OK || count == 0 ||
+                          user_store_knows_network(store, owner, "192.0.2.7/32") != STORE_NOT_FOUND;
+        atomic_fetch_add(&strange, is_strange ? 1 : 0);
+    }
+    return NULL;
+}
+
+static void check_sessions(void)
+{
+    enum { REFRESHERS = 50 };
+    pthread_t writers[WRITER_COUNT];
+    pthread_t refreshers[REFRESHERS];
+    pthread_t reader;
+    atomic_store(&strange, 0);
+    atomic_store(&pairs, 0);
+    atomic_store(&is_over, false);
+    assert_int_equal(create_user(store, "owner", false, &owner), STORE_OK);
+    assert_int_equal(open_session(store, owner, "shared"), STORE_OK);
+    assert_int_equal(pthread_create(&reader, NULL, look_at_sessions, NULL), 0);
+    for (intptr_t i = 0; i < WRITER_COUNT; i++)
+        assert_int_equal(pthread_create(&writers[i], NULL, live_many_sessions, (void *)i), 0);
+    for (intptr_t i = 0; i < REFRESHERS; i++)
+        assert_int_equal(pthread_create(&refreshers[i], NULL, refresh_the_same, (void *)i), 0);
+    for (int i = 0; i < REFRESHERS; i++)
+        pthread_join(refreshers[i], NULL);
+    for (int i = 0; i < WRITER_COUNT; i++)
+        pthread_join(writers[i], NULL);
+    atomic_store(&is_over, true);
+    pthread_join(reader, NULL);
+    assert_int_equal(atomic_load(&strange), 0);
+    assert_int_equal(atomic_load(&pairs), 1);
+    assert_int_equal(status_of(store).session_count, 1);
+}
+
+static void sessions_of_lmdb_live_in_many_threads_and_fifty_refreshes_give_one_pair(void **state)
+{
+    (void)state;
+    char folder[FOLDER_MAX_BYTES];
+    folder_make(folder);
+    store = store_open_in(folder, 16 * 1024 * 1024);
+    check_sessions();
+    user_store_close(store);
+    folder_remove(folder);
+}
+
+static void sessions_of_memory_live_in_many_threads_and_fifty_refreshes_give_one_pair(void **state)
+{
+    (void)state;
+    store = store_open("memory:", 0);
+    check_sessions();
+    user_store_close(store);
+}
+
 static void free_when_done(struct store_write *write)
 {
     if (write->outcome != STORE_OK)
@@ -186,6 +290,8 @@ int main(void)
     const struct CMUnitTest claims[] = {
         cmocka_unit_test(readers_and_writers_of_lmdb_do_not_disturb_each_other),
         cmocka_unit_test(readers_and_writers_of_memory_do_not_disturb_each_other),
+        cmocka_unit_test(sessions_of_lmdb_live_in_many_threads_and_fifty_refreshes_give_one_pair),
+        cmocka_unit_test(sessions_of_memory_live_in_many_threads_and_fifty_refreshes_give_one_pair),
         cmocka_unit_test(close_finishes_what_is_queued_and_a_write_may_be_freed_in_done),
         cmocka_unit_test(threads_that_end_give_their_readers_place_back),
     };

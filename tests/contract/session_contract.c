@@ -1,0 +1,676 @@
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/contract/store_contract.h"
+#include "tests/support/store_support.h"
+
+static const struct store_maker *maker;
+static struct user_store *store;
+static uint64_t ada;
+static uint64_t bob;
+
+static int open_store(void **state)
+{
+    (void)state;
+    store = maker->make();
+    assert_int_equal(create_user(store, "ada", false, &ada), STORE_OK);
+    assert_int_equal(create_user(store, "bob", false, &bob), STORE_OK);
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    (void)state;
+    maker->unmake(store);
+    return 0;
+}
+
+static void assert_same_session(const struct session *a, const struct session *b)
+{
+    assert_string_equal(a->id, b->id);
+    assert_int_equal(a->user_id, b->user_id);
+    assert_int_equal(a->created_at_us, b->created_at_us);
+    assert_int_equal(a->refreshed_at_us, b->refreshed_at_us);
+    assert_int_equal(a->ends_at_us, b->ends_at_us);
+    assert_int_equal(a->idle_ends_at_us, b->idle_ends_at_us);
+    assert_string_equal(a->client_address, b->client_address);
+    assert_string_equal(a->user_agent, b->user_agent);
+    assert_string_equal(a->access_id, b->access_id);
+    assert_string_equal(a->refresh_id, b->refresh_id);
+    assert_int_equal(a->issued_at_s, b->issued_at_s);
+    assert_string_equal(a->spent_refresh_id, b->spent_refresh_id);
+    assert_int_equal(a->spent_at_us, b->spent_at_us);
+}
+
+static struct session find_session(const char *text)
+{
+    char id[SESSION_ID_LENGTH + 1];
+    struct session session;
+    id_make(id, text);
+    assert_int_equal(user_store_find_session(store, id, &session), STORE_OK);
+    return session;
+}
+
+static void an_opened_session_is_found_as_it_was_given(void **state)
+{
+    (void)state;
+    struct store_write write = opening_of(ada, "one");
+    memset(write.session.client_address, '1', SESSION_ADDRESS_MAX_BYTES);
+    memset(write.session.user_agent, 'u', SESSION_USER_AGENT_MAX_BYTES);
+    struct session given = write.session;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_same_session(&write.session, &given);
+    assert_string_equal(write.user.username, "ada");
+    assert_int_equal(write.ended_count, 0);
+    struct session found = find_session("one");
+    assert_same_session(&found, &given);
+    struct user user;
+    assert_int_equal(user_store_find_by_session(store, given.id, ada, &user), STORE_OK);
+    assert_string_equal(user.username, "ada");
+    assert_string_equal(user.password_hash, "$y$ada");
+    assert_int_equal(status_of(store).session_count, 1);
+}
+
+static void a_session_is_its_users_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_true(has_session(store, ada, "one"));
+    assert_false(has_session(store, bob, "one"));
+    assert_int_equal(end_session(store, bob, "one"), STORE_NOT_FOUND);
+    struct store_write write = refresh_of(bob, "one", "r-one", "two");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_NOT_FOUND);
+    assert_true(has_session(store, ada, "one"));
+}
+
+static void what_is_no_session_is_not_found_and_leaves_out_untouched(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"", "one", "one-------------------", "one--------------------x"};
+    struct user user;
+    struct user before;
+    memset(&user, 0x5a, sizeof(user));
+    memcpy(&before, &user, sizeof(before));
+    struct session session;
+    struct session session_before;
+    memset(&session, 0x5a, sizeof(session));
+    memcpy(&session_before, &session, sizeof(session));
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        assert_int_equal(user_store_find_by_session(store, ids[i], ada, &user), STORE_NOT_FOUND);
+        assert_int_equal(user_store_find_by_session(store, ids[i], 0, &user), STORE_NOT_FOUND);
+        assert_int_equal(user_store_find_session(store, ids[i], &session), STORE_NOT_FOUND);
+    }
+    assert_memory_equal(&user, &before, sizeof(user));
+    assert_memory_equal(&session, &session_before, sizeof(session));
+    struct store_write write = {.kind = STORE_END_SESSION};
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_NOT_FOUND);
+    write = refresh_of(ada, "none", "r-none", "two");
+    write.session.id[5] = '\0';
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_NOT_FOUND);
+}
+
+static void no_session_is_opened_for_who_is_gone_or_inactive(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, 0, "one"), STORE_NOT_FOUND);
+    assert_int_equal(open_session(store, 99, "one"), STORE_NOT_FOUND);
+    assert_int_equal(set_active(store, ada, false), STORE_OK);
+    assert_int_equal(open_session(store, ada, "one"), STORE_NOT_FOUND);
+    assert_int_equal(set_active(store, ada, true), STORE_OK);
+    assert_false(has_session(store, ada, "one"));
+    assert_int_equal(status_of(store).session_count, 0);
+}
+
+static void an_id_in_use_is_a_conflict(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, bob, "one"), STORE_CONFLICT);
+    assert_true(has_session(store, ada, "one"));
+    assert_false(has_session(store, bob, "one"));
+}
+
+static void an_expired_session_is_gone_to_every_call(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct store_write write = opening_of(ada, i == 0 ? "absolute" : "idle");
+        int64_t *end_us = i == 0 ? &write.session.ends_at_us : &write.session.idle_ends_at_us;
+        *end_us = wall_clock_us() - 1;
+        char id[SESSION_ID_LENGTH + 1];
+        memcpy(id, write.session.id, sizeof(id));
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+        struct session page[4];
+        struct user user;
+        size_t count = 9;
+        assert_int_equal(user_store_find_by_session(store, id, ada, &user), STORE_NOT_FOUND);
+        assert_int_equal(user_store_find_session(store, id, page), STORE_NOT_FOUND);
+        assert_int_equal(user_store_list_sessions(store, ada, 4, page, &count), STORE_OK);
+        assert_int_equal(count, 0);
+        assert_int_equal(end_session(store, ada, i == 0 ? "absolute" : "idle"), STORE_NOT_FOUND);
+        write = refresh_of(ada, i == 0 ? "absolute" : "idle", i == 0 ? "r-absolute" : "r-idle", "next");
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_NOT_FOUND);
+    }
+    uint64_t ended = 9;
+    assert_int_equal(end_user_sessions(store, ada, "", &ended), STORE_OK);
+    assert_int_equal(ended, 0);
+}
+
+static void a_refresh_spends_its_token_and_keeps_the_pair_that_replaces_it(void **state)
+{
+    (void)state;
+    struct store_write opening = opening_of(ada, "one");
+    assert_int_equal(user_store_write_and_wait(store, &opening), STORE_OK);
+    struct store_write write = refresh_of(ada, "one", "r-one", "two");
+    int64_t before_us = wall_clock_us();
+    struct session given = write.session;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_string_equal(write.user.username, "ada");
+    assert_string_equal(write.session.refresh_id, given.refresh_id);
+    assert_string_equal(write.session.access_id, given.access_id);
+    assert_string_equal(write.session.spent_refresh_id, opening.session.refresh_id);
+    assert_int_equal(write.session.issued_at_s, given.issued_at_s);
+    assert_int_equal(write.session.idle_ends_at_us, given.idle_ends_at_us);
+    assert_int_equal(write.session.ends_at_us, opening.session.ends_at_us);
+    assert_int_equal(write.session.created_at_us, opening.session.created_at_us);
+    assert_string_equal(write.session.user_agent, opening.session.user_agent);
+    assert_true(write.session.spent_at_us >= before_us);
+    assert_int_equal(write.session.refreshed_at_us, write.session.spent_at_us);
+    struct session found = find_session("one");
+    assert_same_session(&found, &write.session);
+    assert_int_equal(status_of(store).session_count, 1);
+}
+
+static void a_token_spent_a_moment_ago_brings_its_successor_again_and_changes_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    struct store_write first = refresh_of(ada, "one", "r-one", "two");
+    assert_int_equal(user_store_write_and_wait(store, &first), STORE_OK);
+    for (int i = 0; i < 3; i++) {
+        struct store_write again = refresh_of(ada, "one", "r-one", "other");
+        assert_int_equal(user_store_write_and_wait(store, &again), STORE_REPLAYED);
+        assert_same_session(&again.session, &first.session);
+        assert_string_equal(again.user.username, "ada");
+    }
+    struct session found = find_session("one");
+    assert_same_session(&found, &first.session);
+}
+
+static void assert_theft(const char *presented, int64_t replay_window_us)
+{
+    struct session before = find_session("one");
+    struct store_write write = refresh_of(ada, "one", presented, "thief");
+    write.replay_window_us = replay_window_us;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_REUSED);
+    assert_same_session(&write.session, &before);
+    assert_string_equal(write.user.username, "ada");
+    assert_false(has_session(store, ada, "one"));
+    assert_true(has_session(store, ada, "other"));
+    assert_int_equal(status_of(store).session_count, 1);
+    write = refresh_of(ada, "one", "r-two", "three");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_NOT_FOUND);
+    struct session page[4];
+    size_t count = 0;
+    assert_int_equal(user_store_list_sessions(store, ada, 4, page, &count), STORE_OK);
+    assert_int_equal(count, 1);
+}
+
+static void refresh_one(const char *presented, const char *next)
+{
+    struct store_write write = refresh_of(ada, "one", presented, next);
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+}
+
+static void a_token_spent_longer_ago_than_the_window_ends_the_session(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "other"), STORE_OK);
+    refresh_one("r-one", "two");
+    assert_theft("r-one", 0);
+}
+
+static void a_token_whose_successor_is_spent_too_ends_the_session(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "other"), STORE_OK);
+    refresh_one("r-one", "two");
+    refresh_one("r-two", "three");
+    assert_theft("r-one", 10000000);
+}
+
+static void a_token_that_was_never_the_sessions_ends_it(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "other"), STORE_OK);
+    assert_theft("r-other", 10000000);
+}
+
+static void an_empty_token_is_not_the_one_spent_before_the_first_refresh(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    struct store_write write = refresh_of(ada, "one", "", "two");
+    write.presented_refresh_id[0] = '\0';
+    write.replay_window_us = INT64_MAX;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_REUSED);
+}
+
+static void a_refresh_puts_the_idle_end_off_and_never_the_absolute_one(void **state)
+{
+    (void)state;
+    struct store_write opening = opening_of(ada, "one");
+    int64_t end_us = opening.session.ends_at_us;
+    assert_int_equal(user_store_write_and_wait(store, &opening), STORE_OK);
+    struct store_write write = refresh_of(ada, "one", "r-one", "two");
+    write.session.ends_at_us = end_us + HOUR_US;
+    write.session.idle_ends_at_us = 1;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(write.session.ends_at_us, end_us);
+    assert_false(has_session(store, ada, "one"));
+}
+
+static void an_ended_session_is_gone_and_told_as_it_was(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "two"), STORE_OK);
+    struct session before = find_session("one");
+    struct store_write write = {.kind = STORE_END_SESSION}; /* of any user */
+    id_make(write.session.id, "one");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_same_session(&write.session, &before);
+    assert_int_equal(write.ended_count, 1);
+    assert_false(has_session(store, ada, "one"));
+    assert_true(has_session(store, ada, "two"));
+    assert_int_equal(end_session(store, ada, "one"), STORE_NOT_FOUND);
+    assert_int_equal(end_session(store, ada, "two"), STORE_OK);
+    assert_int_equal(status_of(store).session_count, 0);
+}
+
+static void all_sessions_of_a_user_end_but_the_one_that_is_kept(void **state)
+{
+    (void)state;
+    uint64_t ended = 0;
+    for (int i = 0; i < 5; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        assert_int_equal(open_session(store, ada, text), STORE_OK);
+    }
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    assert_int_equal(end_user_sessions(store, ada, "s3", &ended), STORE_OK);
+    assert_int_equal(ended, 4);
+    assert_true(has_session(store, ada, "s3"));
+    assert_false(has_session(store, ada, "s0"));
+    assert_int_equal(end_user_sessions(store, ada, "bobs", &ended), STORE_OK);
+    assert_int_equal(ended, 1);
+    assert_true(has_session(store, bob, "bobs"));
+    assert_int_equal(end_user_sessions(store, ada, "", &ended), STORE_OK);
+    assert_int_equal(ended, 0);
+    assert_int_equal(end_user_sessions(store, 99, "", &ended), STORE_NOT_FOUND);
+    assert_int_equal(status_of(store).session_count, 1);
+}
+
+static void the_oldest_sessions_beyond_the_most_allowed_end(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"d", "c", "b", "a"}; /* not in the order of their ids */
+    for (int i = 0; i < 4; i++) {
+        struct store_write write = opening_of(ada, texts[i]);
+        write.session.created_at_us += i;
+        write.sessions_max = 3;
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+        assert_int_equal(write.ended_count, i == 3 ? 1 : 0);
+    }
+    assert_false(has_session(store, ada, "d"));
+    assert_true(has_session(store, ada, "c") && has_session(store, ada, "b") && has_session(store, ada, "a"));
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    struct store_write write = opening_of(ada, "last");
+    write.sessions_max = 1;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(write.ended_count, 3);
+    assert_true(has_session(store, ada, "last") && has_session(store, bob, "bobs"));
+    assert_int_equal(status_of(store).session_count, 2);
+}
+
+static void expired_sessions_take_no_place_among_those_allowed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        struct store_write write = opening_of(ada, text);
+        write.sessions_max = 2;
+        if (i > 0)
+            write.session.idle_ends_at_us = wall_clock_us() - 1;
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+        assert_int_equal(write.ended_count, 0);
+    }
+    assert_true(has_session(store, ada, "s0"));
+}
+
+static void sessions_are_listed_by_login_oldest_first_up_to_the_limit(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"m", "a", "z", "k"};
+    struct session page[6];
+    size_t count = 9;
+    assert_int_equal(user_store_list_sessions(store, ada, 6, page, &count), STORE_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    for (int i = 3; i >= 0; i--) {
+        struct store_write write = opening_of(ada, texts[i]);
+        write.session.created_at_us = wall_clock_us() + i * 1000000;
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    }
+    assert_int_equal(user_store_list_sessions(store, ada, 6, page, &count), STORE_OK);
+    assert_int_equal(count, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(page[i].id[0], texts[i][0]);
+        struct session found = find_session(texts[i]);
+        assert_same_session(&page[i], &found);
+    }
+    assert_int_equal(user_store_list_sessions(store, ada, 2, page, &count), STORE_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(user_store_list_sessions(store, ada, 0, NULL, &count), STORE_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(user_store_list_sessions(store, 0, 6, page, &count), STORE_OK);
+    assert_int_equal(count, 0);
+}
+
+static void deactivation_ends_all_sessions_and_activation_brings_none_back(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "two"), STORE_OK);
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    struct store_write write = {.kind = STORE_CHANGE_USER, .changes = STORE_SET_ACTIVE, .user = {.id = ada}};
+    id_make(write.keep_session, "one"); /* of no account: none may stay */
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(write.ended_count, 2);
+    assert_int_equal(set_active(store, ada, true), STORE_OK);
+    assert_false(has_session(store, ada, "one") || has_session(store, ada, "two"));
+    assert_true(has_session(store, bob, "bobs"));
+}
+
+static void a_role_or_a_renewed_hash_ends_no_session(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(set_admin(store, ada, true), STORE_OK);
+    assert_int_equal(set_active(store, ada, true), STORE_OK);
+    assert_int_equal(renew_hash(store, ada, "$y$ada", "$y$new", "yescrypt"), STORE_OK);
+    assert_true(has_session(store, ada, "one"));
+}
+
+static void a_deleted_users_sessions_end_with_it(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    struct store_write write = {.kind = STORE_DELETE_USER, .user = {.id = ada}};
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(write.ended_count, 1);
+    assert_false(has_session(store, ada, "one"));
+    assert_true(has_session(store, bob, "bobs"));
+    assert_int_equal(status_of(store).session_count, 1);
+}
+
+static void a_refused_deletion_or_deactivation_ends_no_session(void **state)
+{
+    (void)state;
+    assert_int_equal(set_admin(store, ada, true), STORE_OK);
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(delete_user(store, ada), STORE_LAST_ADMIN);
+    assert_int_equal(set_active(store, ada, false), STORE_LAST_ADMIN);
+    assert_true(has_session(store, ada, "one"));
+}
+
+static struct store_write password_change(const char *expected, const char *keep)
+{
+    struct store_write write = {
+        .kind = STORE_CHANGE_USER, .changes = STORE_SET_PASSWORD, .user = {.id = ada}};
+    snprintf(write.expected_hash, sizeof(write.expected_hash), "%s", expected);
+    snprintf(write.user.password_hash, sizeof(write.user.password_hash), "$y$new");
+    snprintf(write.user.password_method, sizeof(write.user.password_method), "yescrypt");
+    if (keep[0] != '\0')
+        id_make(write.keep_session, keep);
+    return write;
+}
+
+static void a_new_password_ends_all_sessions_but_the_one_that_is_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "two"), STORE_OK);
+    struct store_write write = password_change("$y$ada", "two");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(write.ended_count, 1);
+    assert_true(has_session(store, ada, "two"));
+    assert_false(has_session(store, ada, "one"));
+    write = password_change("", "");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(write.ended_count, 1);
+    assert_int_equal(status_of(store).session_count, 0);
+}
+
+static void a_password_is_not_set_over_one_that_changed_meanwhile(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, ada, "one"), STORE_OK);
+    struct store_write write = password_change("$y$other", "");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_CONFLICT);
+    assert_true(has_session(store, ada, "one"));
+    struct user user;
+    assert_int_equal(user_store_find_by_id(store, ada, &user), STORE_OK);
+    assert_string_equal(user.password_hash, "$y$ada");
+}
+
+static enum store_outcome open_from(uint64_t user_id, const char *text, const char *network)
+{
+    struct store_write write = opening_of(user_id, text);
+    snprintf(write.network, sizeof(write.network), "%s", network);
+    return user_store_write_and_wait(store, &write);
+}
+
+static void networks_are_remembered_by_user_beyond_the_session(void **state)
+{
+    (void)state;
+    char longest[NETWORK_MAX_BYTES + 1];
+    memset(longest, '2', NETWORK_MAX_BYTES);
+    longest[NETWORK_MAX_BYTES] = '\0';
+    assert_int_equal(user_store_knows_network(store, ada, "192.0.2.7/32"), STORE_NOT_FOUND);
+    assert_int_equal(open_from(ada, "one", "192.0.2.7/32"), STORE_OK);
+    assert_int_equal(open_from(ada, "two", "192.0.2.7/32"), STORE_OK);
+    assert_int_equal(open_from(ada, "three", longest), STORE_OK);
+    assert_int_equal(open_from(ada, "four", ""), STORE_OK);
+    assert_int_equal(end_session(store, ada, "one"), STORE_OK);
+    assert_int_equal(user_store_knows_network(store, ada, "192.0.2.7/32"), STORE_OK);
+    assert_int_equal(user_store_knows_network(store, ada, longest), STORE_OK);
+    assert_int_equal(user_store_knows_network(store, ada, "192.0.2.7/3"), STORE_NOT_FOUND);
+    assert_int_equal(user_store_knows_network(store, ada, "192.0.2.7/324"), STORE_NOT_FOUND);
+    assert_int_equal(user_store_knows_network(store, ada, ""), STORE_NOT_FOUND);
+    assert_int_equal(user_store_knows_network(store, bob, "192.0.2.7/32"), STORE_NOT_FOUND);
+    assert_int_equal(open_from(99, "five", "198.51.100.1/32"), STORE_NOT_FOUND);
+    assert_int_equal(user_store_knows_network(store, 99, "198.51.100.1/32"), STORE_NOT_FOUND);
+    assert_int_equal(delete_user(store, ada), STORE_OK);
+    assert_int_equal(user_store_knows_network(store, ada, "192.0.2.7/32"), STORE_NOT_FOUND);
+}
+
+static void of_many_networks_those_used_last_are_remembered(void **state)
+{
+    (void)state;
+    char text[16];
+    char network[32];
+    assert_int_equal(open_from(bob, "bobs", "10.0.0.0/32"), STORE_OK);
+    for (int i = 0; i < STORE_USER_NETWORKS_MAX + 5; i++) {
+        snprintf(text, sizeof(text), "s%d", i);
+        snprintf(network, sizeof(network), "10.0.0.%d/32", i);
+        assert_int_equal(open_from(ada, text, network), STORE_OK);
+    }
+    for (int i = 0; i < STORE_USER_NETWORKS_MAX + 5; i++) {
+        snprintf(network, sizeof(network), "10.0.0.%d/32", i);
+        assert_int_equal(user_store_knows_network(store, ada, network), i < 5 ? STORE_NOT_FOUND : STORE_OK);
+    }
+    assert_int_equal(user_store_knows_network(store, bob, "10.0.0.0/32"), STORE_OK);
+}
+
+static enum store_outcome keep_blob(const char *name, const void *bytes, size_t length)
+{
+    struct store_write write = {
+        .kind = STORE_KEEP_BLOB, .blob_name = name, .blob = bytes, .blob_length = length};
+    return user_store_write_and_wait(store, &write);
+}
+
+static void assert_blob(const char *name, const unsigned char *bytes, size_t length)
+{
+    unsigned char *found = malloc(length);
+    size_t found_length = 0;
+    assert_non_null(found);
+    assert_int_equal(user_store_read_blob(store, name, found, length, &found_length), STORE_OK);
+    assert_int_equal(found_length, length);
+    assert_memory_equal(found, bytes, length);
+    free(found);
+}
+
+static void a_blob_is_kept_whole_replaced_and_forgotten(void **state)
+{
+    (void)state;
+    static unsigned char bytes[STORE_BLOB_MAX_BYTES];
+    static const size_t lengths[] = {1, 1900, 1901, STORE_BLOB_MAX_BYTES, 5000, 3800, 30};
+    unsigned seed = 3;
+    size_t length = 9;
+    unsigned char byte = 7;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)rand_r(&seed);
+    assert_int_equal(user_store_read_blob(store, "table", bytes, 1, &length), STORE_NOT_FOUND);
+    assert_int_equal(keep_blob("table2", "x", 1), STORE_OK);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        assert_int_equal(keep_blob("table", bytes + i, lengths[i] - i), STORE_OK);
+        assert_blob("table", bytes + i, lengths[i] - i);
+        bytes[0]++;
+    }
+    assert_int_equal(keep_blob("table", bytes, 2), STORE_OK);
+    assert_int_equal(user_store_read_blob(store, "table", &byte, 1, &length), STORE_FULL);
+    assert_int_equal(length, 2);
+    assert_int_equal(byte, 7);
+    assert_int_equal(keep_blob("table", NULL, 0), STORE_OK);
+    assert_int_equal(user_store_read_blob(store, "table", &byte, 1, &length), STORE_NOT_FOUND);
+    assert_blob("table2", (const unsigned char *)"x", 1);
+}
+
+/* Users 3 to 12; those with an even id are administrators, those divisible by 3 inactive. */
+static void create_ten(void)
+{
+    for (int i = 3; i <= 12; i++) {
+        char name[16];
+        uint64_t id = 0;
+        snprintf(name, sizeof(name), "user%d", i);
+        assert_int_equal(create_user(store, name, i % 2 == 0, &id), STORE_OK);
+        assert_int_equal(id, i);
+        if (i % 3 == 0)
+            assert_int_equal(set_active(store, id, false), STORE_OK);
+    }
+}
+
+static void assert_listed(const struct user_filter *filter, uint64_t after, size_t limit,
+                          const char *expected)
+{
+    struct user page[16];
+    size_t count = 0;
+    uint64_t next_after = 0;
+    char text[64] = "";
+    assert_int_equal(user_store_list(store, filter, after, limit, page, &count, &next_after), STORE_OK);
+    for (size_t i = 0; i < count; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%d ", (int)page[i].id);
+    snprintf(text + strlen(text), sizeof(text) - strlen(text), "> %d", (int)next_after);
+    assert_string_equal(text, expected);
+}
+
+static void a_listing_is_narrowed_by_its_filter_and_says_where_to_go_on(void **state)
+{
+    (void)state;
+    create_ten();
+    struct user_filter filter = {0};
+    assert_listed(NULL, 0, 3, "1 2 3 > 3");
+    assert_listed(&filter, 9, 3, "10 11 12 > 0");
+    assert_listed(&filter, 9, 2, "10 11 > 11");
+    assert_listed(&filter, 12, 2, "> 0");
+    filter.is_admin = USER_WANTED_YES;
+    assert_listed(&filter, 0, 16, "4 6 8 10 12 > 0");
+    assert_listed(&filter, 0, 2, "4 6 > 6");
+    filter.is_active = USER_WANTED_NO;
+    assert_listed(&filter, 0, 16, "6 12 > 0");
+    filter.is_admin = USER_WANTED_NO;
+    assert_listed(&filter, 0, 16, "3 9 > 0");
+    filter.is_active = USER_WANTED_YES;
+    assert_listed(&filter, 4, 16, "5 7 11 > 0");
+}
+
+static void a_listing_by_name_finds_the_one_user_in_any_ascii_case(void **state)
+{
+    (void)state;
+    create_ten();
+    struct user_filter filter = {.username = "USER4"};
+    assert_listed(&filter, 0, 16, "4 > 0");
+    assert_listed(&filter, 3, 1, "4 > 0");
+    assert_listed(&filter, 4, 1, "> 0");
+    filter.is_admin = USER_WANTED_NO;
+    assert_listed(&filter, 0, 16, "> 0");
+    filter = (struct user_filter){.username = "user"};
+    assert_listed(&filter, 0, 16, "> 0");
+    filter.username = "";
+    assert_listed(&filter, 0, 16, "> 0");
+}
+
+int session_contract_run(const struct store_maker *store_maker)
+{
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
+    const struct CMUnitTest claims[] = {
+        CLAIM(an_opened_session_is_found_as_it_was_given),
+        CLAIM(a_session_is_its_users_alone),
+        CLAIM(what_is_no_session_is_not_found_and_leaves_out_untouched),
+        CLAIM(no_session_is_opened_for_who_is_gone_or_inactive),
+        CLAIM(an_id_in_use_is_a_conflict),
+        CLAIM(an_expired_session_is_gone_to_every_call),
+        CLAIM(a_refresh_spends_its_token_and_keeps_the_pair_that_replaces_it),
+        CLAIM(a_token_spent_a_moment_ago_brings_its_successor_again_and_changes_nothing),
+        CLAIM(a_token_spent_longer_ago_than_the_window_ends_the_session),
+        CLAIM(a_token_whose_successor_is_spent_too_ends_the_session),
+        CLAIM(a_token_that_was_never_the_sessions_ends_it),
+        CLAIM(an_empty_token_is_not_the_one_spent_before_the_first_refresh),
+        CLAIM(a_refresh_puts_the_idle_end_off_and_never_the_absolute_one),
+        CLAIM(an_ended_session_is_gone_and_told_as_it_was),
+        CLAIM(all_sessions_of_a_user_end_but_the_one_that_is_kept),
+        CLAIM(the_oldest_sessions_beyond_the_most_allowed_end),
+        CLAIM(expired_sessions_take_no_place_among_those_allowed),
+        CLAIM(sessions_are_listed_by_login_oldest_first_up_to_the_limit),
+        CLAIM(deactivation_ends_all_sessions_and_activation_brings_none_back),
+        CLAIM(a_role_or_a_renewed_hash_ends_no_session),
+        CLAIM(a_deleted_users_sessions_end_with_it),
+        CLAIM(a_refused_deletion_or_deactivation_ends_no_session),
+        CLAIM(a_new_password_ends_all_sessions_but_the_one_that_is_kept),
+        CLAIM(a_password_is_not_set_over_one_that_changed_meanwhile),
+        CLAIM(networks_are_remembered_by_user_beyond_the_session),
+        CLAIM(of_many_networks_those_used_last_are_remembered),
+        CLAIM(a_blob_is_kept_whole_replaced_and_forgotten),
+        CLAIM(a_listing_is_narrowed_by_its_filter_and_says_where_to_go_on),
+        CLAIM(a_listing_by_name_finds_the_one_user_in_any_ascii_case),
+    };
+#undef CLAIM
+    maker = store_maker;
+    char name[64];
+    snprintf(name, sizeof(name), "%s: sessions", store_maker->name);
+    return cmocka_run_group_tests_name(name, claims, NULL, NULL);
+}

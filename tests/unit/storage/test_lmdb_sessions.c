@@ -1,0 +1,618 @@
+// links: tests/support/store_support.c storage/user_store.c storage/user_rules.c storage/memory_store.c
+// links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
+// links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
+// links: storage/memory_sessions.c storage/store_write.c storage/session_rules.c
+// links: storage/lmdb_session.c storage/lmdb_session_record.c storage/lmdb_session_read.c
+// links: storage/lmdb_session_write.c storage/lmdb_network.c storage/lmdb_blob.c
+// libs: lmdb pthread
+// defines: SOURCE_ROOT
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+#include <errno.h>
+#include <lmdb.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "storage/lmdb_fault.h"
+#include "storage/lmdb_session_record.h"
+#include "tests/support/store_support.h"
+
+#define MAP_BYTES (256 * 1024 * 1024)
+
+static char folder[FOLDER_MAX_BYTES];
+static struct user_store *store;
+static uint64_t ada;
+
+static int open_store(void **state)
+{
+    (void)state;
+    folder_make(folder);
+    store = store_open_in(folder, MAP_BYTES);
+    assert_int_equal(create_user(store, "ada", false, &ada), STORE_OK);
+    problem_count = 0;
+    return 0;
+}
+
+static int close_store(void **state)
+{
+    (void)state;
+    lmdb_fault_clear();
+    user_store_close(store);
+    folder_remove(folder);
+    return 0;
+}
+
+static void reopen(void)
+{
+    user_store_close(store);
+    store = store_open_in(folder, MAP_BYTES);
+}
+
+/* The databases themselves, while the store is closed. */
+struct raw {
+    MDB_env *env;
+    MDB_txn *txn;
+};
+
+static struct raw raw_open(void)
+{
+    struct raw raw;
+    user_store_close(store);
+    store = NULL;
+    assert_int_equal(mdb_env_create(&raw.env), 0);
+    assert_int_equal(mdb_env_set_mapsize(raw.env, MAP_BYTES), 0);
+    assert_int_equal(mdb_env_set_maxdbs(raw.env, 16), 0);
+    assert_int_equal(mdb_env_open(raw.env, folder, 0, 0600), 0);
+    assert_int_equal(mdb_txn_begin(raw.env, NULL, 0, &raw.txn), 0);
+    return raw;
+}
+
+static void raw_close(struct raw *raw)
+{
+    assert_int_equal(mdb_txn_commit(raw->txn), 0);
+    mdb_env_close(raw->env);
+    store = store_open_in(folder, MAP_BYTES);
+}
+
+static MDB_dbi raw_database(const struct raw *raw, const char *name, size_t *entries)
+{
+    MDB_dbi database;
+    MDB_stat stat;
+    assert_int_equal(mdb_dbi_open(raw->txn, name, 0, &database), 0);
+    assert_int_equal(mdb_stat(raw->txn, database, &stat), 0);
+    *entries = stat.ms_entries;
+    return database;
+}
+
+static size_t raw_count(const struct raw *raw, const char *name)
+{
+    size_t entries = 0;
+    raw_database(raw, name, &entries);
+    return entries;
+}
+
+static void raw_put_session(const struct raw *raw, const char *text, const void *bytes, size_t length)
+{
+    char id[SESSION_ID_LENGTH + 1];
+    size_t entries = 0;
+    id_make(id, text);
+    MDB_val key = {SESSION_ID_LENGTH, id};
+    MDB_val value = {length, (void *)(uintptr_t)bytes};
+    assert_int_equal(mdb_put(raw->txn, raw_database(raw, "sessions", &entries), &key, &value, 0), 0);
+}
+
+/* Each session is in both indexes under its own user and times, and nothing else is in them. */
+static void assert_indexes_agree(size_t expected)
+{
+    struct raw raw = raw_open();
+    size_t counts[3];
+    MDB_dbi sessions = raw_database(&raw, "sessions", &counts[0]);
+    MDB_dbi places = raw_database(&raw, "user_sessions", &counts[1]);
+    MDB_dbi ends = raw_database(&raw, "session_ends", &counts[2]);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(counts[i], expected);
+    MDB_cursor *cursor;
+    MDB_val id;
+    MDB_val record;
+    assert_int_equal(mdb_cursor_open(raw.txn, sessions, &cursor), 0);
+    while (mdb_cursor_get(cursor, &id, &record, MDB_NEXT) == 0) {
+        struct session session;
+        unsigned char bytes[16 + SESSION_ID_LENGTH];
+        assert_int_equal(session_record_decode(record.mv_data, record.mv_size, id.mv_data, &session),
+                         RECORD_OK);
+        MDB_val key = {sizeof(bytes), bytes};
+        MDB_val value;
+        number_encode(session.user_id, bytes);
+        number_encode((uint64_t)session.created_at_us, bytes + 8);
+        memcpy(bytes + 16, session.id, SESSION_ID_LENGTH);
+        assert_int_equal(mdb_get(raw.txn, places, &key, &value), 0);
+        int64_t first_us =
+            session.ends_at_us < session.idle_ends_at_us ? session.ends_at_us : session.idle_ends_at_us;
+        number_encode((uint64_t)first_us, bytes);
+        memcpy(bytes + 8, session.id, SESSION_ID_LENGTH);
+        key.mv_size = 8 + SESSION_ID_LENGTH;
+        assert_int_equal(mdb_get(raw.txn, ends, &key, &value), 0);
+    }
+    mdb_cursor_close(cursor);
+    raw_close(&raw);
+}
+
+static void what_was_opened_refreshed_and_ended_stays_so_after_a_reopen(void **state)
+{
+    (void)state;
+    static const char blob[] = "throttled";
+    struct store_write write = opening_of(ada, "one");
+    snprintf(write.network, sizeof(write.network), "192.0.2.7/32");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    assert_int_equal(open_session(store, ada, "two"), STORE_OK);
+    assert_int_equal(end_session(store, ada, "two"), STORE_OK);
+    write = refresh_of(ada, "one", "r-one", "next");
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    struct store_write keep = {
+        .kind = STORE_KEEP_BLOB, .blob_name = "table", .blob = blob, .blob_length = sizeof(blob)};
+    assert_int_equal(user_store_write_and_wait(store, &keep), STORE_OK);
+    reopen();
+    assert_true(has_session(store, ada, "one"));
+    assert_false(has_session(store, ada, "two"));
+    struct store_write again = refresh_of(ada, "one", "r-one", "other");
+    assert_int_equal(user_store_write_and_wait(store, &again), STORE_REPLAYED);
+    assert_string_equal(again.session.refresh_id, write.session.refresh_id);
+    assert_int_equal(user_store_knows_network(store, ada, "192.0.2.7/32"), STORE_OK);
+    char found[sizeof(blob)];
+    size_t length = 0;
+    assert_int_equal(user_store_read_blob(store, "table", found, sizeof(found), &length), STORE_OK);
+    assert_string_equal(found, blob);
+    assert_indexes_agree(1);
+}
+
+static void a_store_of_format_1_is_upgraded_and_works(void **state)
+{
+    (void)state;
+    char command[FOLDER_MAX_BYTES * 4];
+    struct user user;
+    user_store_close(store);
+    snprintf(command, sizeof(command),
+             "base64 -d '%s/tests/fixtures/store-format-1.b64' | gzip -d > '%s/data.mdb'", SOURCE_ROOT,
+             folder);
+    assert_int_equal(system(command), 0);
+    for (int i = 0; i < 2; i++) {
+        store = store_open_in(folder, MAP_BYTES);
+        assert_int_equal(status_of(store).user_count, i == 0 ? 3 : 4);
+        assert_int_equal(status_of(store).session_count, i);
+        assert_int_equal(status_of(store).active_admin_count, 1);
+        assert_true(status_of(store).had_admin);
+        assert_int_equal(user_store_find_by_username(store, "ADA", 3, &user), STORE_OK);
+        assert_true(user.is_admin && user.is_active);
+        assert_string_equal(user.email, "ada@example.org");
+        if (i == 0) {
+            assert_int_equal(open_session(store, user.id, "one"), STORE_OK);
+            assert_int_equal(create_user(store, "new", false, NULL), STORE_OK);
+        }
+        assert_true(has_session(store, user.id, "one"));
+        user_store_close(store);
+    }
+    store = store_open_in(folder, MAP_BYTES);
+    struct raw raw = raw_open();
+    size_t entries = 0;
+    MDB_val key = {6, (void *)(uintptr_t) "format"};
+    MDB_val value;
+    assert_int_equal(mdb_get(raw.txn, raw_database(&raw, "meta", &entries), &key, &value), 0);
+    assert_int_equal(number_decode(value.mv_data), 2);
+    raw_close(&raw);
+}
+
+static void a_deleted_user_leaves_nothing_of_its_sessions_behind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        struct store_write write = opening_of(ada, text);
+        snprintf(write.network, sizeof(write.network), "10.0.0.%d/32", i);
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    }
+    assert_int_equal(delete_user(store, ada), STORE_OK);
+    assert_indexes_agree(0);
+    struct raw raw = raw_open();
+    assert_int_equal(raw_count(&raw, "user_networks"), 0);
+    raw_close(&raw);
+}
+
+static sem_t all_done;
+
+static void count_done(struct store_write *write)
+{
+    assert_int_equal(write->outcome, STORE_OK);
+    sem_post(&all_done);
+}
+
+/* Hands writes over in the numbers that the queue takes, and waits for them. */
+static void write_many(struct store_write *writes, size_t count)
+{
+    sem_init(&all_done, 0, 0);
+    for (size_t i = 0; i < count; i++) {
+        writes[i].done = count_done;
+        assert_true(user_store_write(store, &writes[i]));
+    }
+    for (size_t i = 0; i < count; i++) {
+        while (sem_wait(&all_done) != 0)
+            assert_int_equal(errno, EINTR);
+    }
+    sem_destroy(&all_done);
+}
+
+enum { SESSIONS = 100000, USERS = 2000, CHUNK = 2000 };
+
+/* The I-th session's name, scattered over the keys. */
+static void name_of(char text[24], const char *round, int i)
+{
+    snprintf(text, 24, "%x-%s%d", (unsigned)i * 2654435761u, round, i);
+}
+
+static off_t file_bytes(void)
+{
+    char path[FOLDER_MAX_BYTES + 16];
+    struct stat status;
+    snprintf(path, sizeof(path), "%s/data.mdb", folder);
+    assert_int_equal(stat(path, &status), 0);
+    return status.st_size;
+}
+
+/* SESSIONS sessions of USERS users: half of them are ended one by one, the others with all of their user's.
+ */
+static void come_and_go(const char *round)
+{
+    char text[24];
+    struct store_write *writes = calloc(CHUNK, sizeof(*writes));
+    assert_non_null(writes);
+    for (int first = 0; first < SESSIONS; first += CHUNK) {
+        for (int i = 0; i < CHUNK; i++) {
+            name_of(text, round, first + i);
+            writes[i] = opening_of(ada + (uint64_t)(i % USERS), text);
+            writes[i].sessions_max = SESSIONS;
+        }
+        write_many(writes, CHUNK);
+    }
+    assert_int_equal(status_of(store).session_count, SESSIONS);
+    for (int first = 0; first < SESSIONS / 2; first += CHUNK) {
+        for (int i = 0; i < CHUNK; i++) {
+            name_of(text, round, first + i);
+            writes[i] = (struct store_write){.kind = STORE_END_SESSION};
+            id_make(writes[i].session.id, text);
+        }
+        write_many(writes, CHUNK);
+    }
+    for (uint64_t i = 0; i < USERS; i++)
+        writes[i] = (struct store_write){.kind = STORE_END_USER_SESSIONS, .user = {.id = ada + i}};
+    write_many(writes, USERS);
+    free(writes);
+    assert_int_equal(status_of(store).session_count, 0);
+}
+
+static void sessions_that_come_and_go_do_not_grow_the_file_the_second_time(void **state)
+{
+    (void)state;
+    struct store_write *writes = calloc(USERS, sizeof(*writes));
+    assert_non_null(writes);
+    for (int i = 1; i < USERS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "user%d", i);
+        writes[i] = creation_of(name, false);
+    }
+    write_many(writes + 1, USERS - 1);
+    free(writes);
+    come_and_go("a");
+    assert_indexes_agree(0);
+    off_t before = file_bytes();
+    come_and_go("b");
+    assert_indexes_agree(0);
+    off_t after = file_bytes();
+    if (after > before + before / 100)
+        fail_msg("%lld bytes became %lld", (long long)before, (long long)after);
+}
+
+static void expired_sessions_are_taken_out_without_being_asked_for(void **state)
+{
+    (void)state;
+    struct store_write *writes = calloc(CHUNK, sizeof(*writes));
+    assert_non_null(writes);
+    for (int i = 0; i < CHUNK; i++) {
+        char text[24];
+        name_of(text, "x", i);
+        writes[i] = opening_of(ada, text);
+        writes[i].sessions_max = CHUNK;
+    }
+    write_many(writes, CHUNK);
+    for (int i = 0; i < CHUNK; i++) {
+        if (i % 8 == 0)
+            continue;
+        char next[16];
+        snprintf(next, sizeof(next), "n%d", i);
+        struct store_write refresh = refresh_of(ada, "", "", next);
+        memcpy(refresh.session.id, writes[i].session.id, sizeof(refresh.session.id));
+        memcpy(refresh.presented_refresh_id, writes[i].session.refresh_id,
+               sizeof(refresh.presented_refresh_id));
+        refresh.session.idle_ends_at_us = wall_clock_us() - 1;
+        writes[i] = refresh;
+    }
+    for (int i = 0; i < CHUNK; i += 8) {
+        writes[i] = (struct store_write){.kind = STORE_CHANGE_USER, .user = {.id = ada}};
+    }
+    write_many(writes, CHUNK);
+    free(writes);
+    reopen();
+    /* A commit takes some out, and the writer goes on by itself. */
+    assert_int_equal(set_admin(store, ada, true), STORE_OK);
+    time_t deadline = time(NULL) + 60;
+    while (status_of(store).session_count > CHUNK / 8 && time(NULL) < deadline)
+        poll(NULL, 0, 5);
+    assert_int_equal(problem_count, 0);
+    assert_indexes_agree(CHUNK / 8);
+}
+
+static void a_sweep_that_fails_costs_nobody_a_write(void **state)
+{
+    (void)state;
+    struct store_write write = opening_of(ada, "gone");
+    write.session.idle_ends_at_us = wall_clock_us() - 1;
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    reopen();
+    lmdb_fault_arm(LMDB_FAULT_DELETE, 0, 1, EIO);
+    assert_int_equal(set_admin(store, ada, true), STORE_OK);
+    assert_int_equal(problem_count, 1);
+    assert_int_equal(status_of(store).session_count, 1);
+    assert_true(status_of(store).healthy);
+    reopen();
+    assert_int_equal(set_admin(store, ada, true), STORE_OK);
+    assert_indexes_agree(0);
+}
+
+/* One write after the other, each with every single call failing once. */
+static void every_call_that_fails_leaves_the_indexes_in_step(void **state)
+{
+    (void)state;
+    static const enum lmdb_fault_point points[] = {LMDB_FAULT_BEGIN, LMDB_FAULT_PUT, LMDB_FAULT_DELETE,
+                                                   LMDB_FAULT_COMMIT};
+    unsigned failures = 0;
+    for (size_t p = 0; p < sizeof(points) / sizeof(points[0]); p++) {
+        for (int kind = 0; kind < 3; kind++) {
+            enum store_outcome outcome = STORE_FAILED;
+            for (unsigned passes = 0; outcome != STORE_OK; passes++) {
+                struct store_write write = opening_of(ada, "one");
+                snprintf(write.network, sizeof(write.network), "10.0.0.%zu/32", p);
+                if (kind == 1) {
+                    write = refresh_of(ada, "one", "r-one", "two");
+                    write.session.idle_ends_at_us++;
+                } else if (kind == 2) {
+                    write.kind = STORE_END_SESSION;
+                }
+                lmdb_fault_arm(points[p], passes, 1, EIO);
+                outcome = user_store_write_and_wait(store, &write);
+                lmdb_fault_clear();
+                assert_true(outcome == STORE_OK || outcome == STORE_FAILED);
+                failures += outcome == STORE_FAILED;
+                bool is_there = kind == 0 ? outcome == STORE_OK : kind == 1 || outcome != STORE_OK;
+                assert_int_equal(has_session(store, ada, "one"), is_there);
+                assert_indexes_agree(is_there ? 1 : 0);
+            }
+        }
+    }
+    assert_true(failures >= 3 + 6 + 4 + 3); /* each begin; puts; deletions; each commit */
+}
+
+static void damage_one(int round, unsigned *seed)
+{
+    unsigned char bytes[SESSION_RECORD_MAX_BYTES];
+    struct store_write opening = opening_of(ada, "bad");
+    size_t length = session_record_encode(&opening.session, bytes);
+    if (round % 2 == 0) {
+        for (size_t i = 0; i < sizeof(bytes); i++)
+            bytes[i] = (unsigned char)rand_r(seed);
+        bytes[0] = (unsigned char)(round % 3);
+        length = (size_t)rand_r(seed) % sizeof(bytes);
+    } else {
+        bytes[(size_t)rand_r(seed) % length] = (unsigned char)rand_r(seed);
+    }
+    struct raw raw = raw_open();
+    raw_put_session(&raw, "bad", bytes, length);
+    raw_close(&raw);
+}
+
+static void damaged_records_never_crash_and_harm_no_other(void **state)
+{
+    (void)state;
+    unsigned seed = 5;
+    char id[SESSION_ID_LENGTH + 1];
+    id_make(id, "bad");
+    for (int round = 0; round < 40; round++) {
+        struct session page[4];
+        struct user user;
+        size_t count = 0;
+        uint64_t ended = 0;
+        assert_int_equal(open_session(store, ada, "good"), STORE_OK);
+        assert_int_equal(open_session(store, ada, "bad"), STORE_OK);
+        damage_one(round, &seed);
+        assert_true(user_store_find_by_session(store, id, ada, &user) <= STORE_FAILED);
+        assert_true(user_store_find_session(store, id, page) <= STORE_FAILED);
+        assert_true(user_store_list_sessions(store, ada, 4, page, &count) <= STORE_FAILED);
+        struct store_write write = refresh_of(ada, "bad", "r-bad", "next");
+        assert_true(user_store_write_and_wait(store, &write) <= STORE_FAILED);
+        assert_true(has_session(store, ada, "good"));
+        assert_true(end_session(store, ada, "bad") <= STORE_FAILED);
+        if (round % 4 == 0)
+            assert_int_equal(open_session(store, ada, "third"), STORE_OK); /* mends what it finds */
+        assert_int_equal(end_user_sessions(store, ada, "", &ended), STORE_OK);
+        assert_false(has_session(store, ada, "good"));
+        struct raw raw = raw_open();
+        assert_int_equal(raw_count(&raw, "user_sessions"), 0);
+        assert_int_equal(raw_count(&raw, "sessions"), 0);
+        raw_close(&raw);
+    }
+}
+
+static void damaged_index_entries_never_crash(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"user_sessions", "session_ends", "user_networks", "blobs"};
+    struct raw raw = raw_open();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        for (size_t length = 1; length < 60; length++) {
+            unsigned char bytes[60] = {0, 0, 0, 0, 0, 0, 0, 1};
+            size_t entries = 0;
+            MDB_val key = {length, bytes};
+            MDB_val value = {length % 20, bytes};
+            assert_int_equal(mdb_put(raw.txn, raw_database(&raw, names[i], &entries), &key, &value, 0), 0);
+        }
+    }
+    raw_close(&raw);
+    struct session page[4];
+    size_t count = 0;
+    char byte;
+    struct store_write write = opening_of(ada, "one");
+    snprintf(write.network, sizeof(write.network), "192.0.2.7/32");
+    assert_true(user_store_list_sessions(store, ada, 4, page, &count) <= STORE_FAILED);
+    assert_true(user_store_knows_network(store, ada, "192.0.2.7/32") <= STORE_FAILED);
+    assert_true(user_store_read_blob(store, "table", &byte, 1, &count) <= STORE_FAILED);
+    assert_true(user_store_write_and_wait(store, &write) <= STORE_FAILED);
+    assert_true(end_session(store, ada, "one") <= STORE_FAILED);
+    assert_true(delete_user(store, ada) <= STORE_FAILED);
+    assert_int_equal(create_user(store, "bob", false, NULL), STORE_OK);
+}
+
+/* In a child: opens session I, ends session I - 3, and tells each I once that is done. */
+static void open_end_and_acknowledge(int acknowledged)
+{
+    struct user_store *own = store_open_in(folder, MAP_BYTES);
+    for (int i = 0; i < 1000000; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        if (open_session(own, ada, text) != STORE_OK)
+            _exit(1);
+        snprintf(text, sizeof(text), "s%d", i - 3);
+        if (i >= 3 && end_session(own, ada, text) != STORE_OK)
+            _exit(2);
+        if (write(acknowledged, &i, sizeof(i)) != sizeof(i))
+            _exit(3);
+    }
+    _exit(0);
+}
+
+static void a_writer_killed_at_work_loses_no_session_and_brings_none_back(void **state)
+{
+    (void)state;
+    int last = -1;
+    int ends[2];
+    int how = 0;
+    user_store_close(store);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        open_end_and_acknowledge(ends[1]);
+    close(ends[1]);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(read(ends[0], &last, sizeof(last)), sizeof(last));
+    kill(child, SIGKILL);
+    while (read(ends[0], &last, sizeof(last)) == sizeof(last))
+        ;
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFSIGNALED(how));
+    store = store_open_in(folder, MAP_BYTES);
+    for (int i = 0; i <= last; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "s%d", i);
+        /* The one after the last acknowledged may have ended one more. */
+        if (i != last - 2)
+            assert_int_equal(has_session(store, ada, text), i > last - 3);
+    }
+    assert_indexes_agree(status_of(store).session_count);
+}
+
+static void a_full_map_opens_no_session_but_refreshes_and_ends_them(void **state)
+{
+    (void)state;
+    user_store_close(store);
+    store = store_open_in(folder, 1536 * 1024);
+    int count = 0;
+    char text[32];
+    enum store_outcome outcome;
+    do {
+        snprintf(text, sizeof(text), "%x-%d", (unsigned)count * 2654435761u, count);
+        struct store_write write = opening_of(ada, text);
+        write.sessions_max = 1000000;
+        outcome = user_store_write_and_wait(store, &write);
+        count += outcome == STORE_OK;
+    } while (outcome == STORE_OK);
+    assert_int_equal(outcome, STORE_FULL);
+    assert_int_equal(problem_count, 0);
+    assert_true(count > 500);
+    for (int i = 0; i < count; i++) {
+        char presented[40];
+        snprintf(text, sizeof(text), "%x-%d", (unsigned)i * 2654435761u, i);
+        snprintf(presented, sizeof(presented), "r-%s", text);
+        struct store_write write = refresh_of(ada, text, presented, "next");
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+    }
+    for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof(text), "%x-%d", (unsigned)i * 2654435761u, i);
+        assert_int_equal(end_session(store, ada, text), STORE_OK);
+    }
+    assert_int_equal(problem_count, 0);
+    assert_int_equal(open_session(store, ada, "again"), STORE_OK);
+}
+
+static void a_blob_that_is_replaced_does_not_grow_the_file(void **state)
+{
+    (void)state;
+    enum { LARGEST = 400000 };
+    off_t before = 0;
+    unsigned char *bytes = calloc(1, LARGEST);
+    assert_non_null(bytes);
+    for (int i = 0; i < 60; i++) {
+        struct store_write write = {.kind = STORE_KEEP_BLOB,
+                                    .blob_name = "table",
+                                    .blob = bytes,
+                                    .blob_length = LARGEST - (size_t)(i * 7919 % 100000)};
+        assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+        assert_int_equal(create_user(store, "bob", false, NULL), STORE_OK);
+        assert_int_equal(delete_user(store, ada + (uint64_t)i + 1), STORE_OK);
+        before = i == 10 ? file_bytes() : before;
+    }
+    free(bytes);
+    assert_true(file_bytes() <= before);
+}
+
+int main(void)
+{
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
+    const struct CMUnitTest claims[] = {
+        CLAIM(what_was_opened_refreshed_and_ended_stays_so_after_a_reopen),
+        CLAIM(a_store_of_format_1_is_upgraded_and_works),
+        CLAIM(a_deleted_user_leaves_nothing_of_its_sessions_behind),
+        CLAIM(sessions_that_come_and_go_do_not_grow_the_file_the_second_time),
+        CLAIM(expired_sessions_are_taken_out_without_being_asked_for),
+        CLAIM(a_sweep_that_fails_costs_nobody_a_write),
+        CLAIM(every_call_that_fails_leaves_the_indexes_in_step),
+        CLAIM(damaged_records_never_crash_and_harm_no_other),
+        CLAIM(damaged_index_entries_never_crash),
+        CLAIM(a_writer_killed_at_work_loses_no_session_and_brings_none_back),
+        CLAIM(a_full_map_opens_no_session_but_refreshes_and_ends_them),
+        CLAIM(a_blob_that_is_replaced_does_not_grow_the_file),
+    };
+#undef CLAIM
+    return cmocka_run_group_tests(claims, NULL, NULL);
+}
