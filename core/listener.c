@@ -108,6 +108,11 @@ unsigned listener_port(int fd)
     return port < 0 ? 0 : (unsigned)port;
 }
 
+struct log_field listener_place(int fd, const struct socket_file *file)
+{
+    return file->path[0] != '\0' ? LOG_STRING("socket", file->path) : LOG_NUMBER("port", listener_port(fd));
+}
+
 static void on_accept(h2o_socket_t *socket, const char *fault);
 
 static void accept_again(struct timer *timer)

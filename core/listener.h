@@ -10,6 +10,8 @@
 #include <stddef.h>
 
 #include "core/config.h"
+#include "core/log.h"
+#include "core/socket_file.h"
 
 struct listener; /* loop.h */
 
@@ -23,6 +25,9 @@ int listener_bind(const struct config_address *address, uint64_t tcp_user_timeou
 
 /* The port a descriptor is bound to (for port 0); 0: a Unix socket. */
 unsigned listener_port(int fd);
+
+/* Where that is, for a log line: "socket" or "port". The file must outlive the line. */
+struct log_field listener_place(int fd, const struct socket_file *file);
 
 /* Starts accepting on the loop's own duplicate of fd; stops and closes it. On the loop's thread. */
 void listener_start(struct listener *listener, int fd);

@@ -257,22 +257,6 @@ static bool drain(struct service *service, struct loop_thread *threads)
     return ended;
 }
 
-static void log_listening(const struct service *service)
-{
-    const struct socket_file *file = &service->listener_file;
-
-    if (file->path[0] != '\0')
-        log_event(LOG_INFO, "started", LOG_STRING("socket", file->path),
-                  LOG_NUMBER("loops", service->loop_count));
-    else
-        log_event(LOG_INFO, "started", LOG_NUMBER("port", listener_port(service->listener_fd)),
-                  LOG_NUMBER("loops", service->loop_count));
-    if (service->inside_fd >= 0 && service->inside_file.path[0] != '\0')
-        log_event(LOG_INFO, "metrics_served", LOG_STRING("socket", service->inside_file.path));
-    else if (service->inside_fd >= 0)
-        log_event(LOG_INFO, "metrics_served", LOG_NUMBER("port", listener_port(service->inside_fd)));
-}
-
 static void remove_socket_files(struct service *service)
 {
     socket_file_remove(&service->listener_file);
@@ -288,7 +272,10 @@ static int run(struct service *service)
     service->started_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     struct loop_thread *threads = start_loops(service);
 
-    log_listening(service);
+    log_event(LOG_INFO, "started", listener_place(service->listener_fd, &service->listener_file),
+              LOG_NUMBER("loops", service->loop_count));
+    if (service->inside_fd >= 0)
+        log_event(LOG_INFO, "metrics_served", listener_place(service->inside_fd, &service->inside_file));
     tell_ready(ready_fd);
     wait_for_end();
     remove_socket_files(service); /* from here on a successor may listen there */

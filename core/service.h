@@ -49,7 +49,7 @@ struct service {
     h2o_hostconf_t *hosts[2];        /* of the service's address; ends with NULL */
     h2o_hostconf_t *inside_hosts[2]; /* of metrics_address; apart, so that no Host header leads there */
     int listener_fd;
-    int inside_fd; /* -1: none */
+    int inside_fd;                    /* -1: none */
     struct socket_file listener_file; /* where they are Unix sockets */
     struct socket_file inside_file;
     unsigned loop_count;

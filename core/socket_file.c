@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOCK_TRIES    200
-#define LOCK_PAUSE_NS 10000000
+#define LOCK_TRIES    2000
+#define LOCK_PAUSE_NS 1000000
 
 _Static_assert(sizeof((struct sockaddr_un){0}.sun_path) == CONFIG_SOCKET_PATH_MAX_BYTES + 1,
                "what config_parse takes fits");

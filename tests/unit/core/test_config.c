@@ -225,6 +225,26 @@ static void counts_are_whole_numbers_in_range(void **state)
     assert_int_equal(number, UINT64_MAX);
 }
 
+static void listen_addresses_follow_a_url_that_is_a_unix_socket(void **state)
+{
+    (void)state;
+    setenv("AUTH_SERVICE_URL", "unix:/run/auth.socket", 1);
+    setenv("MESSAGE_SERVICE_URL", "unix:/run/message.socket", 1);
+    setenv("MESSAGE_LISTEN", "127.0.0.1:8383", 1);
+    struct config config = load(CONFIG_UP | CONFIG_AUTH | CONFIG_MESSAGE);
+    assert_string_equal(config.auth_listen.socket_path, "/run/auth.socket");
+    assert_int_equal(config.auth_listen.port, 0);
+    assert_true(config_address_is_loopback(&config.auth_listen));
+    assert_string_equal(config.message_listen.socket_path, "");
+    assert_int_equal(config.message_listen.port, 8383);
+    assert_string_equal(config.message_service_url.base, "unix:/run/message.socket");
+    assert_string_equal(config.gateway_listen.socket_path, "");
+    config_free(&config);
+    unsetenv("AUTH_SERVICE_URL");
+    unsetenv("MESSAGE_SERVICE_URL");
+    unsetenv("MESSAGE_LISTEN");
+}
+
 static void a_password_in_a_url_is_not_repeated(void **state)
 {
     (void)state;
@@ -348,8 +368,8 @@ static void sizes_and_addresses_are_refused_with_what_is_right(void **state)
         "or GiB behind it (set in the environment)");
     assert_refused_value(
         "AUTH_LISTEN", "8282",
-        "AUTH_LISTEN=8282 must be like HOST:PORT, [IPV6]:PORT or :PORT, with a port from 0 to 65535 "
-        "(set in the environment)");
+        "AUTH_LISTEN=8282 must be like HOST:PORT, [IPV6]:PORT or :PORT, with a port from 0 to 65535, or "
+        "unix:PATH (set in the environment)");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -368,6 +388,7 @@ int main(void)
         TEST(other_algorithms_are_refused_by_name),
         TEST(words_other_than_the_choices_are_refused),
         TEST(counts_are_whole_numbers_in_range),
+        TEST(listen_addresses_follow_a_url_that_is_a_unix_socket),
         TEST(a_password_in_a_url_is_not_repeated),
         TEST(loopback_is_known),
         TEST(texts_have_a_length),

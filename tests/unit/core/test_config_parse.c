@@ -91,6 +91,55 @@ static void addresses_are_taken_apart(void **state)
         assert_false(config_parse_address(bad[i], &address, &why));
 }
 
+static void unix_sockets_are_taken_as_urls_and_as_addresses(void **state)
+{
+    struct config_url url;
+    struct config_address address;
+    const char *why = NULL;
+
+    (void)state;
+    assert_url("unix:/run/a.socket", "localhost", 0, "unix:/run/a.socket");
+    assert_url("UNIX:a b", "localhost", 0, "unix:a b");
+    assert_true(config_parse_url("unix:/run/a.socket", &url, &why));
+    assert_string_equal(url.socket_path, "/run/a.socket");
+    assert_true(config_parse_url("http://a:1", &url, &why));
+    assert_string_equal(url.socket_path, "");
+    assert_true(config_parse_address("unix:./a.socket", &address, &why));
+    assert_string_equal(address.socket_path, "./a.socket");
+    assert_string_equal(address.host, "localhost");
+    assert_int_equal(address.port, 0);
+    assert_true(config_parse_address("unix.example:80", &address, &why));
+    assert_string_equal(address.socket_path, "");
+}
+
+static void unix_sockets_have_a_file_and_at_most_107_bytes_of_path(void **state)
+{
+    struct config_url url;
+    struct config_address address;
+    char path[200] = "unix:";
+    const char *why = NULL;
+
+    (void)state;
+    memset(path + 5, 'p', 108);
+    assert_false(config_parse_url(path, &url, &why));
+    assert_string_equal(why, "must have a path of at most 107 bytes behind unix:, which is all that a Unix "
+                             "socket's address has room for");
+    why = NULL;
+    assert_false(config_parse_address(path, &address, &why));
+    assert_non_null(why);
+    path[5 + 107] = '\0';
+    assert_true(config_parse_url(path, &url, &why));
+    assert_true(config_parse_address(path, &address, &why));
+    assert_int_equal(strlen(address.socket_path), 107);
+
+    static const char *const nameless[] = {"unix:", "unix:/", "unix:/run/"};
+    for (size_t i = 0; i < sizeof(nameless) / sizeof(nameless[0]); i++) {
+        assert_false(config_parse_url(nameless[i], &url, &why));
+        assert_string_equal(why, "must name a file behind unix:, such as unix:/run/token-relay/auth.socket");
+        assert_false(config_parse_address(nameless[i], &address, &why));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +147,8 @@ int main(void)
         cmocka_unit_test(urls_are_taken_apart),
         cmocka_unit_test(urls_with_more_than_an_address_are_refused),
         cmocka_unit_test(addresses_are_taken_apart),
+        cmocka_unit_test(unix_sockets_are_taken_as_urls_and_as_addresses),
+        cmocka_unit_test(unix_sockets_have_a_file_and_at_most_107_bytes_of_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

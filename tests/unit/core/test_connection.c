@@ -64,6 +64,16 @@ static h2o_socket_t *make_socket(int *other_end)
     return h2o_evloop_socket_create(world.loop.evloop, ends[0], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
 }
 
+/* One that seems to be of a client at 192.0.2.7. */
+static h2o_socket_t *make_tcp_socket(int *other_end)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000207)};
+    h2o_socket_t *socket = make_socket(other_end);
+
+    h2o_socket_setpeername(socket, (struct sockaddr *)&peer, sizeof peer);
+    return socket;
+}
+
 static void a_budget_lasts_a_second(void **state)
 {
     struct budget budget = {0};
@@ -149,20 +159,38 @@ static void an_address_with_too_many_connections_is_turned_away_at_once(void **s
     int ends[3];
 
     (void)state;
-    h2o_socket_t *first = make_socket(&ends[0]);
-    h2o_socket_t *second = make_socket(&ends[1]);
+    h2o_socket_t *first = make_tcp_socket(&ends[0]);
+    h2o_socket_t *second = make_tcp_socket(&ends[1]);
     assert_non_null(connection_open(&world.loop.listener, first));
     assert_non_null(connection_open(&world.loop.listener, second));
-    assert_null(connection_open(&world.loop.listener, make_socket(&ends[2])));
+    assert_null(connection_open(&world.loop.listener, make_tcp_socket(&ends[2])));
     char byte;
     assert_int_equal(read(ends[2], &byte, 1), 0);
     assert_int_equal(atomic_load(&world.service.connection_count), 2);
 
     h2o_socket_close(first);
-    h2o_socket_t *third = make_socket(&ends[0]);
+    h2o_socket_t *third = make_tcp_socket(&ends[0]);
     assert_non_null(connection_open(&world.loop.listener, third));
     h2o_socket_close(second);
     h2o_socket_close(third);
+}
+
+static void a_unix_socket_has_no_address_to_count_by(void **state)
+{
+    h2o_socket_t *sockets[4];
+    int ends[4];
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        sockets[i] = make_socket(&ends[i]);
+        const struct connection *connection = connection_open(&world.loop.listener, sockets[i]);
+        assert_non_null(connection);
+        assert_null(connection->address);
+    }
+    for (int i = 0; i < 4; i++) {
+        h2o_socket_close(sockets[i]);
+        close(ends[i]);
+    }
 }
 
 static void a_cut_connection_ends_for_its_client_and_is_told_of_once(void **state)
@@ -289,6 +317,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_socket_of_another_kind_has_no_connection, open_world, close_world),
         cmocka_unit_test_setup_teardown(an_address_with_too_many_connections_is_turned_away_at_once,
                                         open_world, close_world),
+        cmocka_unit_test_setup_teardown(a_unix_socket_has_no_address_to_count_by, open_world, close_world),
         cmocka_unit_test_setup_teardown(a_cut_connection_ends_for_its_client_and_is_told_of_once, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(requests_keep_a_connection_from_being_quiet, open_world, close_world),

@@ -17,6 +17,7 @@
 
 #include "core/listener.h"
 #include "core/log.h"
+#include "core/socket_file.h"
 
 void log_event_fields(enum log_level level, const char *event, const struct log_field *fields, size_t count)
 {
@@ -130,6 +131,19 @@ static void sockets_do_not_block_and_are_not_inherited_and_have_a_user_timeout(v
     close(fd);
 }
 
+static void an_address_of_another_kind_has_no_file(void **state)
+{
+    struct socket_file file;
+    char error[300];
+
+    (void)state;
+    const int fd = bind_to("127.0.0.1", 0, error);
+    socket_file_note(fd, &file);
+    assert_string_equal(file.path, "");
+    socket_file_remove(&file);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +153,7 @@ int main(void)
         cmocka_unit_test(localhost_is_the_ipv4_loopback),
         cmocka_unit_test(no_host_is_all_addresses),
         cmocka_unit_test(sockets_do_not_block_and_are_not_inherited_and_have_a_user_timeout),
+        cmocka_unit_test(an_address_of_another_kind_has_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
