@@ -92,8 +92,7 @@ void admin_show_handle(struct exchange *x)
     }
 }
 
-/* --- changing
- * --------------------------------------------------------------------------------------------------- */
+/* --- changing --- */
 
 static void admin_audit(const struct admin *admin)
 {

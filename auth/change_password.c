@@ -141,8 +141,7 @@ void change_password_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- on a worker
- * -------------------------------------------------------------------------------------------------- */
+/* --- on a worker --- */
 
 /* The record as it is now: after a conflict it is another one. */
 static enum change_outcome change_judge(struct change *change, struct password_hasher *hasher,
@@ -179,8 +178,7 @@ static void change_run(struct job *job, void *hasher)
     password_wipe(&user, sizeof user);
 }
 
-/* --- on the loop again
- * -------------------------------------------------------------------------------------------- */
+/* --- on the loop again --- */
 
 static void change_audit(const struct change *change, enum audit_event event)
 {

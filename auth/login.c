@@ -121,8 +121,7 @@ void login_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- on a worker
- * --------------------------------------------------------------------------------------------- */
+/* --- on a worker --- */
 
 /* The session that the store is to open, and its tokens, which nobody sees before it has. */
 static bool prepare_session(struct login *login, const struct user *user)
@@ -230,8 +229,7 @@ static void login_run(struct job *job, void *hasher)
     password_wipe(&user, sizeof user);
 }
 
-/* --- on the loop again
- * --------------------------------------------------------------------------------------- */
+/* --- on the loop again --- */
 
 static void login_audit(struct login *login, enum audit_event event)
 {

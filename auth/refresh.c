@@ -95,8 +95,7 @@ void refresh_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- committed
- * -------------------------------------------------------------------------------------------------- */
+/* --- committed --- */
 
 static void refresh_audit(struct refresh *refresh, enum audit_event event)
 {

@@ -70,8 +70,7 @@ void sessions_list_handle(struct exchange *x)
     free(sessions);
 }
 
-/* --- ending one
- * ------------------------------------------------------------------------------------------------- */
+/* --- ending one --- */
 
 struct session_end {
     struct exchange x;

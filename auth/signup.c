@@ -100,8 +100,7 @@ static void signup_on_gone(struct exchange *x)
     job_cancel(&((struct signup *)x)->job);
 }
 
-/* --- may they?
- * -------------------------------------------------------------------------------------------------- */
+/* --- may they? --- */
 
 /* "unknown" behind a proxy that is not trusted. */
 static bool client_is_on_loopback(const struct signup *signup)
@@ -175,8 +174,7 @@ static enum fault not_allowed(struct signup *signup)
     return signup->form.is_admin && !may_be_admin(signup) ? FAULT_ADMIN_REQUIRED : FAULT_COUNT;
 }
 
-/* --- arrived
- * ---------------------------------------------------------------------------------------------------- */
+/* --- arrived --- */
 
 static void reply_taken(struct signup *signup, enum fault fault)
 {
@@ -278,8 +276,7 @@ void signup_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- on a worker
- * -------------------------------------------------------------------------------------------------- */
+/* --- on a worker --- */
 
 static void signup_hash(struct job *job, void *hasher)
 {
@@ -292,8 +289,7 @@ static void signup_hash(struct job *job, void *hasher)
         password_label(user->password_hash, user->password_method);
 }
 
-/* --- on the loop again
- * -------------------------------------------------------------------------------------------- */
+/* --- on the loop again --- */
 
 static void reply_created(struct signup *signup)
 {

@@ -39,9 +39,7 @@ static enum fault fault_of(enum verdict verdict)
     return FAULT_INTERNAL;
 }
 
-/* --- one
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- one --- */
 
 static void answer_valid(struct exchange *x, const struct user *user)
 {
@@ -87,9 +85,7 @@ void validate_handle(struct exchange *x)
     password_wipe(&user, sizeof user);
 }
 
-/* --- many
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- many --- */
 
 struct token_entry {
     struct text token;
@@ -158,8 +154,7 @@ void validate_many_handle(struct exchange *x)
     buffer_close(&faults);
 }
 
-/* --- in headers
- * --------------------------------------------------------------------------------------------------- */
+/* --- in headers --- */
 
 /* Percent-encoded but for unreserved characters (RFC 3986, section 2.3): a header holds no other bytes
  * safely. */

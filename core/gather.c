@@ -132,8 +132,7 @@ static void start_deadline(struct gather *gather, struct question *question)
         loop_timer_start(gather->loop, &gather->deadline, gather->options.timeout_ms * 1000, on_deadline);
 }
 
-/* --- putting a call together
- * ------------------------------------------------------------------------------------- */
+/* --- putting a call together --- */
 
 static struct gathered *gathered_open(struct gather *gather)
 {
@@ -271,8 +270,7 @@ static void on_flush(struct timer *timer)
     send_calls(H2O_STRUCT_FROM_MEMBER(struct gather, flush, timer));
 }
 
-/* --- dealing the answers
- * ------------------------------------------------------------------------------------------ */
+/* --- dealing the answers --- */
 
 /* From the head each time: an on_answer may cancel others of this call. */
 static void deal(struct gathered *gathered)
@@ -322,8 +320,7 @@ static void on_reply(struct call *call)
     send_calls(gather);
 }
 
-/* --- asking
- * ------------------------------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 struct gather *gather_open(struct loop *loop, const struct gather_options *options)
 {
