@@ -25,7 +25,7 @@
 /* A login may renew the hash, another change set it: then this one is judged by the new hash, so often. */
 #define ROUNDS_MAX 3
 
-enum change_outcome { CHANGE_READY, CHANGE_REFUSED, CHANGE_USER_GONE, CHANGE_FAILED };
+enum change_outcome { CHANGE_READY, CHANGE_REFUSED, CHANGE_SESSION_GONE, CHANGE_FAILED };
 
 struct change_form {
     struct text current_password;
@@ -143,7 +143,7 @@ void change_password_handle(struct exchange *x)
 
 /* --- on a worker --- */
 
-/* The record as it is now: after a conflict it is another one. */
+/* By the record as it is now: after a conflict it is another one. */
 static enum change_outcome change_judge(struct change *change, struct password_hasher *hasher,
                                         const struct user *user)
 {
@@ -168,13 +168,13 @@ static void change_run(struct job *job, void *hasher)
 {
     struct change *change = H2O_STRUCT_FROM_MEMBER(struct change, job, job);
     struct user user = {0};
-    const enum store_outcome found =
-        user_store_find_by_id(auth_of(&change->x)->store, change->caller.user.id, &user);
+    const enum store_outcome found = user_store_find_by_session(
+        auth_of(&change->x)->store, change->caller.session_id, change->caller.user.id, &user);
 
     if (found == STORE_OK)
         change->outcome = change_judge(change, hasher, &user);
     else
-        change->outcome = found == STORE_NOT_FOUND ? CHANGE_USER_GONE : CHANGE_FAILED;
+        change->outcome = found == STORE_NOT_FOUND ? CHANGE_SESSION_GONE : CHANGE_FAILED;
     password_wipe(&user, sizeof user);
 }
 
@@ -246,7 +246,7 @@ static void change_done(struct job *job)
     } else if (change->outcome == CHANGE_REFUSED) {
         change_audit(change, AUDIT_PASSWORD_REFUSED);
         reply_fault(x, FAULT_CURRENT_PASSWORD_WRONG);
-    } else if (change->outcome == CHANGE_USER_GONE) {
+    } else if (change->outcome == CHANGE_SESSION_GONE) {
         caller_refuse(x, VERDICT_INVALID);
     } else {
         reply_fault(x, FAULT_INTERNAL);

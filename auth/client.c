@@ -20,6 +20,11 @@ static void read_address(struct client *client, const struct exchange *x)
         memcpy(client->address, told.base, told.len);
         client->address[told.len] = '\0';
     }
+    /* Over our own Unix socket there is no network, but it is surely this machine. */
+    if (count == 0 && strcmp(client->address, "unix") == 0) {
+        strcpy(client->network, CLIENT_UNKNOWN);
+        return;
+    }
     if (!client_network_of(client->address, client->network)) {
         strcpy(client->address, CLIENT_UNKNOWN);
         strcpy(client->network, CLIENT_UNKNOWN);

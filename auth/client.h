@@ -11,8 +11,9 @@
 #define CLIENT_UNKNOWN "unknown"
 
 struct client {
-    char address[SESSION_ADDRESS_MAX_BYTES + 1]; /* "192.0.2.7", or "unknown" */
-    char network[NETWORK_MAX_BYTES + 1];         /* "192.0.2.7/32", or "unknown" */
+    char address[SESSION_ADDRESS_MAX_BYTES +
+                 1]; /* "192.0.2.7", "unix" (asked directly, over a Unix socket), or "unknown" */
+    char network[NETWORK_MAX_BYTES + 1]; /* "192.0.2.7/32", or "unknown" */
     char user_agent[SESSION_USER_AGENT_MAX_BYTES + 1];
 };
 

@@ -293,6 +293,12 @@ static void login_committed(struct store_call *call)
     }
 }
 
+/* A session that nobody knows of would only push out the user's others. */
+static bool login_is_heard(const struct login *login)
+{
+    return login->x.req != NULL && !exchange_socket_is_closed(login->socket);
+}
+
 /* Whether the client is still there changes nothing about what its attempt was. */
 static enum throttle_result login_result(const struct login *login)
 {
@@ -312,6 +318,8 @@ static void login_done(struct job *job)
         reply_fault(x, FAULT_BUSY);
     else if (job->outcome == JOB_CANCELLED)
         assert(x->req == NULL);
+    else if (login->outcome == LOGIN_RIGHT && !login_is_heard(login))
+        reply_fault(x, FAULT_CLIENT_LEFT);
     else if (login->outcome == LOGIN_RIGHT)
         store_call_start(&login->call, x, login_committed);
     else if (login->outcome == LOGIN_REFUSED)

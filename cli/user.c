@@ -139,7 +139,7 @@ static void password_help(void)
 {
     puts("\nThe password is asked for twice, without echo; without a terminal it is the first line of "
          "standard input.\n"
-         "It has from 8 to 511 bytes (72 with PASSWORD_METHOD=bcrypt).");
+         "It has from 8 to 511 bytes (72 with PASSWORD_METHOD=bcrypt), and is none of the most common ones.");
 }
 
 static const struct command_option one_options[] = {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/common_passwords.h"
 #include "auth/names.h"
 #include "auth/password.h"
 #include "cli/commands.h"
@@ -51,6 +52,17 @@ static const char *fault_of_names(const char *username, const char *email)
     return email_rule(email, email_length);
 }
 
+/* True: too weak, and one sentence was printed. */
+static bool is_weak(const struct desk *desk, const struct user *user, const struct new_password *password)
+{
+    const char *weakness = password_weakness(password->text, password->length, user->username,
+                                             strlen(user->username), user->email, strlen(user->email));
+
+    if (weakness != NULL)
+        command_fail(desk->command, "%s.", weakness);
+    return weakness != NULL;
+}
+
 bool desk_set_password(const struct desk *desk, struct user *user)
 {
     struct password_policy policy;
@@ -61,6 +73,10 @@ bool desk_set_password(const struct desk *desk, struct user *user)
     if (!password_policy_set(&policy, method, desk->config.password_cost, error, sizeof error) ||
         !new_password_read(&password, password_policy_max_bytes(&policy), error, sizeof error)) {
         command_fail(desk->command, "%s", error);
+        return false;
+    }
+    if (is_weak(desk, user, &password)) {
+        password_wipe(&password, sizeof password);
         return false;
     }
     struct password_hasher *hasher = password_hasher_open();

@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "gateway": ["core/*", "auth/contract.h", "message/contract.h"],
     "message": ["core/*", "auth/contract.h", "gateway/contract.h"],
     "cli": ["core/*", "storage/user_store.h", "auth/password.h", "auth/names.h", "auth/contract.h",
-            "auth/auth.h", "gateway/gateway.h", "message/message.h"],
+            "auth/auth.h", "auth/common_passwords.h", "gateway/gateway.h", "message/message.h"],
     "bench": ["storage/user_store.h", "auth/password.h"],
 }
 

@@ -178,6 +178,28 @@ int lmdb_session_next(MDB_cursor *cursor, struct session_place *place)
     return session_id_is_whole(place->id) ? 0 : LMDB_DAMAGED;
 }
 
+int lmdb_sessions_count(const struct lmdb_store *store, MDB_txn *txn, uint64_t user_id, uint64_t max,
+                        uint64_t *count)
+{
+    MDB_cursor *cursor;
+    unsigned char prefix[8];
+    number_encode(user_id, prefix);
+    MDB_val key = {sizeof(prefix), prefix};
+    MDB_val value;
+    uint64_t n = 0;
+    int code = mdb_cursor_open(txn, store->databases[LMDB_USER_SESSIONS], &cursor);
+    if (code != 0)
+        return code;
+    code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (code == 0 && n < max && key.mv_size >= 8 && memcmp(key.mv_data, prefix, 8) == 0) {
+        n++;
+        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    *count = n;
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
 /* An entry by end, copied: what a cursor shows does not outlive a change. */
 struct end_entry {
     unsigned char key[END_KEY_BYTES];

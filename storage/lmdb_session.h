@@ -34,6 +34,10 @@ struct session_place session_place_of(const struct session *session);
  * user. */
 int lmdb_session_next(struct MDB_cursor *cursor, struct session_place *place);
 
+/* How many sessions the user has, expired ones too; no more than `max` are counted. */
+int lmdb_sessions_count(const struct lmdb_store *store, struct MDB_txn *txn, uint64_t user_id, uint64_t max,
+                        uint64_t *count);
+
 /* Removes what has expired, at most `max`; *more: that was not all. */
 int lmdb_sessions_sweep(const struct lmdb_store *store, struct MDB_txn *txn, size_t max, bool *more);
 

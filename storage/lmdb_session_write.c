@@ -112,7 +112,12 @@ static int trim(const struct scene *scene)
 {
     const struct store_write *write = scene->write;
     struct trimming trimming = {.scene = scene};
-    int code = walk(scene->store, scene->txn, write->session.user_id, drop_expired, &trimming);
+    uint64_t count = 0;
+    int code =
+        lmdb_sessions_count(scene->store, scene->txn, write->session.user_id, write->sessions_max, &count);
+    if (code != 0 || count < write->sessions_max)
+        return code;
+    code = walk(scene->store, scene->txn, write->session.user_id, drop_expired, &trimming);
     if (code != 0 || trimming.in_force < write->sessions_max)
         return code;
     trimming.surplus = trimming.in_force - (write->sessions_max - 1);

@@ -13,6 +13,7 @@ struct store_maker {
 
 /* Runs every claim against stores of this maker; the number that failed. */
 int store_contract_run(const struct store_maker *maker);   /* users */
-int session_contract_run(const struct store_maker *maker); /* sessions, networks, blobs, filters */
+int session_contract_run(const struct store_maker *maker); /* sessions */
+int account_contract_run(const struct store_maker *maker); /* what ends sessions, networks, blobs, filters */
 
 #endif

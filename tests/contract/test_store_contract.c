@@ -1,4 +1,5 @@
-// links: tests/contract/store_contract.c tests/contract/session_contract.c tests/support/store_support.c
+// links: tests/contract/store_contract.c tests/contract/session_contract.c
+// links: tests/contract/account_contract.c tests/support/store_support.c
 // links: storage/user_store.c storage/user_rules.c storage/memory_store.c
 // links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
 // links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
@@ -34,6 +35,8 @@ int main(void)
     const struct store_maker lmdb = {"lmdb store", make_lmdb, unmake_lmdb};
     int failed = store_contract_run(&memory);
     failed += session_contract_run(&memory);
+    failed += account_contract_run(&memory);
     failed += store_contract_run(&lmdb);
-    return failed + session_contract_run(&lmdb);
+    failed += session_contract_run(&lmdb);
+    return failed + account_contract_run(&lmdb);
 }

@@ -134,7 +134,7 @@ def test_a_password_out_of_limits_is_refused(user, text):
 
 
 @pytest.mark.parametrize("text, password", [
-    ("eight888\n", "eight888"), ("no line end", "no line end"), ("  spaces kept  \nmore\n", "  spaces kept  "),
+    ("eig8-t88\n", "eig8-t88"), ("no line end", "no line end"), ("  spaces kept  \nmore\n", "  spaces kept  "),
     ("x" * 511 + "\n", "x" * 511), ("p\u00e4ssw\u00f6rter\n", "p\u00e4ssw\u00f6rter"),
 ], ids=["shortest", "no line end", "spaces", "longest", "utf-8"])
 def test_a_password_from_standard_input_is_the_first_line_untouched(fresh_system, text, password):
@@ -156,9 +156,67 @@ def test_it_works_beside_a_running_auth(fresh_system):
     fresh_system.user("deactivate", "boss")
     assert api.message(token).status_code == 401
     fresh_system.user("activate", "boss")
+    assert api.message(token).status_code == 401, "deactivation ended the session"
+    token = api.token("boss", PASSWORD)
     assert api.message(token).status_code == 200
     fresh_system.user("delete", "boss", "--yes")
     assert api.message(token).status_code == 401
+
+
+def test_sessions_are_shown_and_ended(fresh_system):
+    api = fresh_system.api()
+    name = api.new_user()
+    tokens = [api.token(name) for _ in range(3)]
+    sids = [fresh_system.claims(token)["sid"] for token in tokens]
+    shown = json.loads(fresh_system.user("sessions", name, "--json"))["sessions"]
+    assert [entry["sid"] for entry in shown] == sids
+    assert {entry["client_address"] for entry in shown} == {"127.0.0.1"}
+    assert all(sid in fresh_system.user("sessions", name) for sid in sids)
+    assert fresh_system.user("sessions", name, "--end", sids[1]).startswith(f"Ended a session of {name}")
+    assert [api.message(token).status_code for token in tokens] == [200, 401, 200]
+    fresh_system.user("sessions", name, "--end", sids[1], expected_code=1)
+    fresh_system.user("sessions", name, "--end", "x", expected_code=1)
+    assert fresh_system.user("sessions", "--id", "1", "--end-all").startswith(f"Ended 2 sessions of {name}")
+    assert [api.message(token).status_code for token in tokens] == [401, 401, 401]
+    assert json.loads(fresh_system.user("sessions", name, "--json")) == {"sessions": []}
+    fresh_system.user("sessions", name, "--end", sids[0], "--end-all", expected_code=2)
+
+
+def test_a_session_of_another_user_is_not_ended(fresh_system):
+    api = fresh_system.api()
+    token = api.token(api.new_user())
+    fresh_system.user("sessions", api.new_user(), "--end", fresh_system.claims(token)["sid"], expected_code=1)
+    assert api.message(token).status_code == 200
+
+
+def test_a_new_password_ends_the_sessions(fresh_system):
+    api = fresh_system.api()
+    name = api.new_user()
+    token = api.token(name)
+    fresh_system.user("passwd", name, input_text=f"{PASSWORD}\n")
+    assert api.message(token).status_code == 401
+
+
+@pytest.mark.parametrize("password, word", [("password123", "common"), ("adalovelace", "username"),
+                                            ("ADALOVELACE@example.org", "address")])
+def test_a_weak_password_is_refused(user, password, word):
+    assert word in user("add", "adalovelace", "adalovelace@example.org", text=f"{password}\n", code=1)
+
+
+def test_list_takes_filters(user):
+    for name in ("ada", "bob", "cyd", "dot"):
+        add(user, name)
+    user("promote", "bob")
+    user("deactivate", "cyd")
+
+    def names(*options):
+        return [entry["username"] for entry in json.loads(user("list", "--json", *options))["users"]]
+
+    assert names("--name", "BOB") == ["bob"] and names("--name", "bo") == []
+    assert names("--admin", "yes") == ["bob"] and names("--admin", "no") == ["ada", "cyd", "dot"]
+    assert names("--active", "no") == ["cyd"] and names("--active", "yes", "--admin", "no") == ["ada", "dot"]
+    assert names("--admin", "no", "--limit", "2", "--after", "1") == ["cyd", "dot"]
+    user("list", "--admin", "perhaps", code=2)
 
 
 def test_a_new_password_replaces_the_old_one(fresh_system):

@@ -156,6 +156,25 @@ def test_kill_in_a_storm_of_logins_refreshes_and_logouts_loses_none_that_was_ans
             assert assert_envelope(api.refresh(tokens["refresh_token"]), 200)
 
 
+def test_in_a_full_store_sessions_are_served_refreshed_and_ended(start_system):
+    system = start_system(LMDB_MAP_SIZE="1MiB", PASSWORD_METHOD="sha256crypt", PASSWORD_COST="1000")
+    api = system.api()
+    name = api.new_user()
+    tokens, other = api.tokens(name), api.tokens(name)
+    for number in range(20000):
+        answer = api.signup(f"filler_{number}_" + "\U0001f600" * 40, email=f"{'e' * 200}{number}@example.org")
+        if answer.status_code != 201:
+            break
+    assert_envelope(answer, 503)
+    assert_envelope(api.message(tokens["access_token"]), 200, LIMITED)
+    for _ in range(20):
+        tokens = api.refreshed(tokens["refresh_token"])
+    assert_envelope(api.end_session(tokens["access_token"], system.claims(other["access_token"])["sid"]), 200)
+    assert_envelope(api.message(other["access_token"]), 401, REFUSED)
+    assert_envelope(api.logout(tokens["access_token"]), 200)
+    assert_envelope(api.message(tokens["access_token"]), 401, REFUSED)
+
+
 def test_a_role_and_a_state_set_over_the_api_are_kept_over_a_kill(fresh_system):
     api = fresh_system.api()
     _, admin = api.new_admin()

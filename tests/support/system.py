@@ -18,7 +18,6 @@ from support.process import Process, StartFailed, run, wait_until
 
 PASSWORD = "correct-horse-battery-staple"
 SERVICES = ("auth", "message", "gateway")
-KEPT_S = 30  # connections idle for longer are not used again: the gateway closes them after 75 s
 DATE_TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")  # RFC 3339, UTC
 
@@ -86,7 +85,7 @@ def http_client(base_url, version="http1"):
     """An httpx client of one HTTP version (HTTP/2: prior knowledge) that no proxy diverts."""
     versions = {"http1": version == "http1", "http2": version == "http2"}
     transport = httpx.HTTPTransport(verify=False, trust_env=False, **versions)
-    transport._pool = httpcore.ConnectionPool(network_backend=PromptBackend(), keepalive_expiry=KEPT_S, **versions)
+    transport._pool = httpcore.ConnectionPool(network_backend=PromptBackend(), **versions)
     return httpx.Client(base_url=base_url, transport=transport, trust_env=False, timeout=30)
 
 
@@ -238,12 +237,12 @@ class System:
             "MESSAGE_SERVICE_URL": self.url("message") + "/",
             "DATABASE_URL": f"lmdb:{self.folder / 'data'}",
             "LMDB_MAP_SIZE": "64MiB",
+            "THROTTLE": "off",
             "SECRET_KEY": self.secret_key,
             "LOG_FORMAT": "json",
             "LOG_LEVEL": "info",
             "LOOPS": "2",
             "KEEPALIVE_TIMEOUT_MS": "600000",  # a client that tests share may be idle for minutes
-            "THROTTLE": "off",
         }
         for name, value in self.overrides.items():
             settings[name] = value.format(**self.ports) if isinstance(value, str) else value
