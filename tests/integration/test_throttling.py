@@ -237,6 +237,17 @@ def test_failures_from_one_network_are_held_up_whatever_the_names(throttled):
     assert_envelope(api.login(name, headers=at(there)), 200)
 
 
+def test_logins_of_ones_own_do_not_clear_the_way_for_guessing_at_others(throttled):
+    system = throttled(NETWORK_FREE=6)
+    api = system.api()
+    own, here = api.new_user(), elsewhere()
+    for _ in range(3):
+        failures(api, unique_name(), here, 1)
+        assert_envelope(api.login(own, headers=at(here)), 200)
+        failures(api, unique_name(), here, 1)
+    assert_held_up(wrong(api, unique_name(), here))
+
+
 def test_a_network_is_one_ipv4_address(throttled):
     system = throttled(NETWORK_FREE=2)
     api = system.api()
@@ -318,14 +329,15 @@ def test_failures_at_home_do_not_hold_up_others_who_fail_elsewhere(throttled):
     assert_envelope(wrong(api, name, elsewhere()), 401)
 
 
-def test_a_success_elsewhere_does_not_clear_the_way_for_who_fails_everywhere(throttled):
+@pytest.mark.parametrize("where", ["at home", "from new networks"])
+def test_the_owners_login_does_not_clear_the_way_for_who_fails_everywhere(throttled, where):
     system = throttled(NAME_FREE=4)
     api = system.api()
     name, home = api.new_user(), elsewhere()
     assert_envelope(api.login(name, headers=at(home)), 200)
     for _ in range(2):
         failures(api, name, elsewhere(), 1)
-        assert_envelope(api.login(name, headers=at(home)), 200)
+        assert_envelope(api.login(name, headers=at(home if where == "at home" else elsewhere())), 200)
         failures(api, name, elsewhere(), 1)
     assert_held_up(wrong(api, name, elsewhere()))
 
