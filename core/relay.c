@@ -303,18 +303,13 @@ static void add_header(struct transfer *transfer, const char *line)
 
 static void set_headers(struct transfer *transfer, const struct call *call)
 {
-    const char *type = call->content_type != NULL ? call->content_type : "application/json";
     const char *key = transfer->relay->options.service_key;
     char line[LINE_MAX_BYTES];
 
     for (size_t i = 0; i < sizeof call->headers / sizeof call->headers[0] && call->headers[i] != NULL; i++)
         add_header(transfer, call->headers[i]);
-    if (call->body != NULL) {
-        snprintf(line, sizeof line, "Content-Type: %s", type);
-        add_header(transfer, line);
-    } else {
-        add_header(transfer, "Content-Type:"); /* or curl would call no body a form */
-    }
+    /* Empty, or curl would call no body a form. */
+    add_header(transfer, call->body != NULL ? "Content-Type: application/json" : "Content-Type:");
     if (key != NULL && *key != '\0') {
         snprintf(line, sizeof line, "X-Service-Key: %s", key);
         add_header(transfer, line);

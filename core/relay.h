@@ -69,8 +69,7 @@ struct call {
     const char *query;  /* "?..." in visible ASCII without '#', or NULL; not for the log */
     const char *body;   /* NULL: none; sent as application/json */
     size_t body_length;
-    const char *content_type; /* of the body; NULL: application/json */
-    const char *headers[8];   /* "name: value", checked for line ends by the caller; ends with NULL */
+    const char *headers[8]; /* "name: value", checked for line ends by the caller; ends with NULL */
     bool fresh;          /* over a new connection: what creates or changes something must not be sent twice */
     uint64_t timeout_ms; /* 0: the relay's */
     struct relay_wanted wanted[RELAY_WANTED_MAX];
