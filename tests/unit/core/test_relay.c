@@ -242,17 +242,6 @@ static void a_post_carries_its_body_as_json_and_its_headers(void **state)
     assert_last_says("\r\n\r\n{\"a\":1}");
 }
 
-static void a_content_type_of_its_own_is_sent(void **state)
-{
-    struct asked asked = asking("POST", "/ok", "{}");
-
-    (void)state;
-    asked.call.content_type = "application/problem+json";
-    start(&asked);
-    turn_until_replied(&asked);
-    assert_last_says("\r\nContent-Type: application/problem+json\r\n");
-}
-
 static void a_post_without_body_says_so(void **state)
 {
     (void)state;
@@ -897,7 +886,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RELAY_TEST(a_get_has_neither_body_nor_content_type),
         RELAY_TEST(a_post_carries_its_body_as_json_and_its_headers),
-        RELAY_TEST(a_content_type_of_its_own_is_sent),
         RELAY_TEST(a_post_without_body_says_so),
         RELAY_TEST(a_method_without_body_says_so),
         RELAY_TEST(a_query_follows_the_path_as_it_is),
