@@ -66,7 +66,7 @@ def lasting(tmp_path_factory):
     auth, message = FakeUpstream(), FakeUpstream()
     system = System(tmp_path_factory.mktemp("between"), services=("gateway",), AUTH_SERVICE_URL=auth.url,
                     MESSAGE_SERVICE_URL=message.url + "/", RELAY_TIMEOUT_MS=TIMEOUT_MS,
-                    RELAY_CONNECT_TIMEOUT_MS=TIMEOUT_MS, PASSWORD_QUEUE_AGE_MS=100)
+                    RELAY_CONNECT_TIMEOUT_MS=TIMEOUT_MS, RELAY_ANSWER_MAX="256KiB", PASSWORD_QUEUE_AGE_MS=100)
     try:
         system.wait_ready()
         yield Between(system, auth, message)

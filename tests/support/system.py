@@ -341,8 +341,8 @@ class System:
 
     def remember_secret(self, text):
         """From now on this text must not turn up in any log (of a token: its signature neither)."""
-        if not isinstance(text, str) or len(text) < 8:
-            return
+        if not isinstance(text, str) or len(text) < 8 or text in "/user/password":
+            return  # a word of a path is in every log
         self.secrets.add(text)
         if text.count(".") == 2 and len(text.rsplit(".", 1)[1]) >= 16:
             self.secrets.add(text.rsplit(".", 1)[1])
