@@ -188,7 +188,7 @@ static void write_many(struct store_write *writes, size_t count)
     sem_destroy(&all_done);
 }
 
-enum { SESSIONS = 100000, USERS = 2000, CHUNK = 2000 };
+enum { SESSIONS = 100000, USERS = 2000, CHUNK = 2000, BATCH = 500 };
 
 /* The I-th session's name, scattered over the keys. */
 static void name_of(char text[24], const char *round, int i)
@@ -205,12 +205,13 @@ static off_t file_bytes(void)
     return status.st_size;
 }
 
-/* A store that commits a chunk at a time, so that disks are not what this waits for. */
+/* A store with commits so large that disks are not what this waits for, and so small that they are nearly all
+ * full: what one commit copies before it frees is in the size of the file. */
 static void reopen_for_chunks(void)
 {
     char url[FOLDER_MAX_BYTES + 8];
     char error[512];
-    struct store_options options = {.map_size_bytes = MAP_BYTES, .queue_max = CHUNK, .batch_max = CHUNK};
+    struct store_options options = {.map_size_bytes = MAP_BYTES, .queue_max = CHUNK, .batch_max = BATCH};
     user_store_close(store);
     snprintf(url, sizeof(url), "lmdb:%s", folder);
     store = user_store_open(url, &options, error, sizeof(error));
@@ -268,7 +269,7 @@ static void sessions_that_come_and_go_do_not_grow_the_file_the_second_time(void 
     come_and_go("b");
     assert_indexes_agree(0);
     off_t after = file_bytes();
-    if (after > before + before / 100)
+    if (after > before + before / 20)
         fail_msg("%lld bytes became %lld", (long long)before, (long long)after);
 }
 
