@@ -45,15 +45,41 @@ static int sync_parent(const char *path)
     return lmdb_folder_sync(parent);
 }
 
-/* False also where the file exists and belongs to somebody else. */
-static bool file_is_ours(const char *folder, const char *name)
+enum file_state { FILE_RIGHT, FILE_FOREIGN, FILE_HIDDEN, FILE_EMPTY };
+
+/* Absent is right: it will be made. Empty is not: LMDB would begin a new store in it, without a word. */
+static enum file_state file_state(const char *folder, const char *name)
 {
     char path[PATH_MAX + 16];
     struct stat status;
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     if (stat(path, &status) != 0)
-        return errno == ENOENT;
-    return status.st_uid == geteuid();
+        return errno == ENOENT ? FILE_RIGHT : FILE_HIDDEN;
+    if (status.st_uid != geteuid())
+        return FILE_FOREIGN;
+    return status.st_size == 0 && strcmp(name, LMDB_FILE_DATA) == 0 ? FILE_EMPTY : FILE_RIGHT;
+}
+
+static bool files_are_right(const char *path, char *error, size_t error_size)
+{
+    enum file_state state = file_state(path, LMDB_FILE_DATA);
+
+    if (state == FILE_RIGHT)
+        state = file_state(path, LMDB_FILE_LOCK);
+    switch (state) {
+    case FILE_FOREIGN:
+        return refuse(error, error_size, path, "holds files of another user: run this as their owner");
+    case FILE_HIDDEN:
+        return refuse_errno(error, error_size, path, "cannot be looked into");
+    case FILE_EMPTY:
+        return refuse(error, error_size, path,
+                      "has an empty " LMDB_FILE_DATA
+                      ": its users are gone, or its first start was cut off; bring a "
+                      "copy back, or remove that file to begin with an empty store");
+    case FILE_RIGHT:
+        break;
+    }
+    return true;
 }
 
 static bool claim(struct lmdb_place *place, const struct stat *status)
@@ -88,8 +114,8 @@ bool lmdb_folder_claim(struct lmdb_place *place, const char *path, char *error, 
         return refuse(error, error_size, path, "is not a folder");
     if (status.st_uid != geteuid())
         return refuse(error, error_size, path, "belongs to another user: run this as its owner");
-    if (!file_is_ours(path, LMDB_FILE_DATA) || !file_is_ours(path, LMDB_FILE_LOCK))
-        return refuse(error, error_size, path, "holds files of another user: run this as their owner");
+    if (!files_are_right(path, error, error_size))
+        return false;
     errno = is_new ? sync_parent(path) : 0;
     if (errno != 0)
         return refuse_errno(error, error_size, path, "cannot be made durable");

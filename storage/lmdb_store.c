@@ -37,6 +37,8 @@ static const char *error_text(int code)
         return "a record is damaged";
     if (code == LMDB_NEWER)
         return "a record was written by a newer version of this program";
+    if (code == LMDB_GONE)
+        return "its files were removed or replaced while it was open; start again when they are back";
     return code > 0 ? strerrordesc_np(code) : mdb_strerror(code);
 }
 
@@ -165,8 +167,10 @@ static int open_environment(struct lmdb_store *store, const char *path, uint64_t
     }
     if (code == 0)
         code = lmdb_folder_sync(path);
-    if (code != 0)
+    if (code != 0) {
+        lmdb_files_forget(&store->files);
         mdb_env_close(store->env);
+    }
     return code;
 }
 
@@ -175,7 +179,10 @@ static int open_parts(struct lmdb_store *store, const char *path, const struct s
     int code = open_environment(store, path, options->map_size_bytes);
     if (code != 0)
         return code;
-    code = lmdb_readers_open(store);
+    if (!lmdb_files_remember(&store->files, path))
+        code = errno;
+    if (code == 0)
+        code = lmdb_readers_open(store);
     if (code == 0) {
         code = lmdb_writer_start(store, options);
         if (code != 0)
@@ -226,6 +233,7 @@ static void lmdb_close(struct user_store *base)
     lmdb_writer_stop(store);
     lmdb_readers_close(store);
     mdb_env_close(store->env);
+    lmdb_files_forget(&store->files);
     lmdb_folder_release(&store->place);
     free(store);
 }

@@ -5,25 +5,7 @@
  *   lmdb_folder.c  whose folder it is   lmdb_writer.c  the queue, the writer thread, group commit
  *   lmdb_read.c    the reads            lmdb_meta.c    counters, marks, and how full the map is
  *   lmdb_record.c  bytes of a record    lmdb_fault.c   the writing calls, which tests can make fail
- *
- * The databases, all changed in one transaction:
- *
- *   meta       "format" -> version; "next_id", "active_admins" -> number; "had_admin" once there was one;
- *              "method:LABEL" -> number of users whose hash has this method
- *   users      id, 8 bytes big-endian -> record (lmdb_record.h)
- *   usernames  username in lower-case ASCII -> id      emails  likewise
- *
- * and since format 2, which a store of format 1 becomes when it is opened:
- *
- *   sessions       id, 22 characters -> record (lmdb_session_record.h)
- *   user_sessions  user id, time of login, session id -> nothing: a user's sessions, oldest first
- *   session_ends   time of the end, session id -> user id, time of login: what is to be swept
- *   user_networks  user id, network as text -> when a session was opened from there last
- *   blobs          name, NUL, number of the piece -> piece
- *
- * Another process may have the store open too (an operator's tool): no number is kept from one transaction to
- * the next. A new database takes a line in enum lmdb_database and its name in lmdb_store.c: it is made at
- * open.
+ *   lmdb_files.c   are its files there  lmdb_layout.h  the databases
  */
 #ifndef STORAGE_LMDB_STORE_H
 #define STORAGE_LMDB_STORE_H
@@ -32,39 +14,15 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "storage/lmdb_files.h"
+#include "storage/lmdb_layout.h"
 #include "storage/user_store_ops.h"
 
 struct MDB_env;
 struct MDB_txn;
 
-#define STORE_FORMAT               2
-#define LMDB_DATABASES_MAX         16  /* room for later versions' */
-#define LMDB_READERS_MAX           512 /* threads that read, in all processes */
-#define LMDB_READER_CHECK_MS       60000
-#define LMDB_SWEEP_MS              60000
-#define LMDB_SWEEP_MAX             512 /* sessions in one transaction */
-#define LMDB_SWEEP_MAX_IN_FULL_MAP 8
-#define LMDB_PROBE_MS              1000 /* how often an unhealthy store tries a commit of its own */
-#define LMDB_FILE_DATA             "data.mdb"
-#define LMDB_FILE_LOCK             "lock.mdb"
-
-enum lmdb_database {
-    LMDB_META,
-    LMDB_USERS,
-    LMDB_USERNAMES,
-    LMDB_EMAILS,
-    LMDB_SESSIONS,
-    LMDB_USER_SESSIONS,
-    LMDB_SESSION_ENDS,
-    LMDB_USER_NETWORKS,
-    LMDB_BLOBS,
-    LMDB_DATABASE_COUNT
-};
-
-_Static_assert((int)LMDB_DATABASE_COUNT <= LMDB_DATABASES_MAX, "raise LMDB_DATABASES_MAX");
-
 /* Codes of ours among LMDB's (below -30000) and errno's (above 0). */
-enum { LMDB_DAMAGED = -1, LMDB_NEWER = -2 };
+enum { LMDB_DAMAGED = -1, LMDB_NEWER = -2, LMDB_GONE = -3 };
 
 /* What a write came to, while its transaction may still be lost. */
 enum { RESULT_USER = 1, RESULT_SESSION = 2, RESULT_CHANGES = 4 };
@@ -86,6 +44,7 @@ struct lmdb_place {
 struct lmdb_store {
     struct user_store base; /* first */
     struct lmdb_place place;
+    struct lmdb_files files;
     struct MDB_env *env;
     unsigned databases[LMDB_DATABASE_COUNT];
     uint64_t pages_max;  /* of the map */

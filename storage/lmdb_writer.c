@@ -75,6 +75,12 @@ static bool take_batch(struct lmdb_store *store, struct store_write **batch, siz
     return goes_on;
 }
 
+/* What were committed into files that nobody will look at again would be lost. */
+static int begin(const struct lmdb_store *store, MDB_txn **txn)
+{
+    return lmdb_files_are_there(&store->files) ? lmdb_write_begin(store->env, txn) : LMDB_GONE;
+}
+
 static bool is_want_of_room(int code)
 {
     return code == MDB_MAP_FULL || code == MDB_TXN_FULL || code == ENOSPC || code == EDQUOT;
@@ -109,7 +115,7 @@ static int commit_writes(struct lmdb_store *store, struct store_write *writes, s
                          struct lmdb_result *results)
 {
     MDB_txn *txn;
-    int code = lmdb_write_begin(store->env, &txn);
+    int code = begin(store, &txn);
     if (code != 0)
         return code;
     bool has_changes = false;
@@ -188,7 +194,7 @@ static void tell_done(struct store_write *batch, struct lmdb_result *results)
 static void probe(struct lmdb_store *store)
 {
     MDB_txn *txn;
-    if (lmdb_write_begin(store->env, &txn) != 0)
+    if (begin(store, &txn) != 0)
         return;
     if (lmdb_meta_put(store, txn, META_FORMAT, STORE_FORMAT) != 0)
         mdb_txn_abort(txn);
@@ -202,7 +208,7 @@ static void sweep_alone(struct lmdb_store *store)
     MDB_txn *txn;
     if (monotonic_ms() < store->sweep_due_ms)
         return;
-    int code = lmdb_write_begin(store->env, &txn);
+    int code = begin(store, &txn);
     if (code == 0 && sweep(store, txn) != 0) {
         mdb_txn_abort(txn);
         return;

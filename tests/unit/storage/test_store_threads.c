@@ -1,4 +1,5 @@
 // links: tests/support/store_support.c storage/user_store.c storage/user_rules.c storage/memory_store.c
+// links: storage/lmdb_files.c
 // links: storage/lmdb_store.c storage/lmdb_folder.c storage/lmdb_read.c storage/lmdb_write.c
 // links: storage/lmdb_writer.c storage/lmdb_meta.c storage/lmdb_record.c storage/lmdb_fault.c
 // links: storage/memory_sessions.c storage/store_write.c storage/session_rules.c
