@@ -11,10 +11,8 @@ static bool is_blank(char c)
 
 static bool has_blank(h2o_iovec_t text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (is_blank(text.base[i]))
-            return true;
-    return false;
+    return text.len > 0 &&
+           (memchr(text.base, ' ', text.len) != NULL || memchr(text.base, '\t', text.len) != NULL);
 }
 
 enum authorization authorization_read(const struct exchange *x, h2o_iovec_t *token)

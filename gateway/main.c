@@ -10,7 +10,9 @@
 #include "gateway/gateway.h"
 #include "gateway/state.h"
 
+/* The one that is asked most comes first: the table is walked for each request. */
 static const struct route routes[] = {
+    {"GET", GATEWAY_PATH_MESSAGE, &message_size, message_handle, 0},
     {"POST", GATEWAY_PATH_SIGNUP, &account_size, account_signup_handle, ROUTE_TAKES_JSON},
     {"POST", GATEWAY_PATH_LOGIN, &account_size, account_login_handle, ROUTE_TAKES_JSON},
     {"POST", GATEWAY_PATH_REFRESH, &account_size, account_refresh_handle, ROUTE_TAKES_JSON},
@@ -24,7 +26,6 @@ static const struct route routes[] = {
     {"PATCH", GATEWAY_PATH_ADMIN_USER, &account_size, account_token_handle, ROUTE_TAKES_JSON},
     {"DELETE", GATEWAY_PATH_ADMIN_USER, &account_size, account_token_handle, 0},
     {"DELETE", GATEWAY_PATH_ADMIN_SESSIONS, &account_size, account_token_handle, 0},
-    {"GET", GATEWAY_PATH_MESSAGE, &message_size, message_handle, 0},
     {"GET", GATEWAY_PATH_VERIFY, &verify_size, verify_relay_handle, 0},
 };
 
