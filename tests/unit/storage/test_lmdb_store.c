@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 // clang-format on
+#include <limits.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,50 +356,50 @@ static void a_file_cut_short_fails_and_does_not_kill(void **state)
     assert_true(failed > 0);
 }
 
+static void move_here(const char *from, const char *to)
+{
+    char old_path[PATH_MAX];
+    char new_path[PATH_MAX];
+    snprintf(old_path, sizeof(old_path), "%s/%s", folder, from);
+    snprintf(new_path, sizeof(new_path), "%s/%s", folder, to);
+    assert_int_equal(rename(old_path, new_path), 0);
+}
+
+static void a_store_whose_files_were_taken_away_takes_no_writes_until_they_are_back(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"data.mdb", "lock.mdb"};
+    struct user_store *store = open_here();
+    assert_int_equal(create_user(store, "ada", false, NULL), STORE_OK);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct user user;
+        char name[8];
+        move_here(names[i], "away");
+        snprintf(name, sizeof(name), "bob%zu", i);
+        assert_int_equal(create_user(store, name, false, NULL), STORE_FAILED);
+        assert_false(status_of(store).healthy);
+        assert_int_equal(user_store_find_by_username(store, "ada", 3, &user), STORE_OK);
+        move_here("away", names[i]);
+        assert_int_equal(create_user(store, name, false, NULL), STORE_OK);
+        assert_true(status_of(store).healthy);
+    }
+    user_store_close(store);
+}
+
+static void an_empty_file_is_not_taken_for_a_new_store(void **state)
+{
+    (void)state;
+    char path[PATH_MAX];
+    struct user_store *store = open_here();
+    assert_int_equal(create_user(store, "ada", false, NULL), STORE_OK);
+    user_store_close(store);
+    snprintf(path, sizeof(path), "%s/data.mdb", folder);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_folder_refused("has an empty data.mdb");
+}
+
 int main(void)
 {
-    static void move_here(const char *from, const char *to)
-    {
-        char old_path[PATH_MAX];
-        char new_path[PATH_MAX];
-        snprintf(old_path, sizeof(old_path), "%s/%s", folder, from);
-        snprintf(new_path, sizeof(new_path), "%s/%s", folder, to);
-        assert_int_equal(rename(old_path, new_path), 0);
-    }
-
-    static void a_store_whose_files_were_taken_away_takes_no_writes_until_they_are_back(void **state)
-    {
-        (void)state;
-        static const char *const names[] = {"data.mdb", "lock.mdb"};
-        struct user_store *store = open_here();
-        assert_int_equal(create_user(store, "ada", false, NULL), STORE_OK);
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            struct user user;
-            char name[8];
-            move_here(names[i], "away");
-            snprintf(name, sizeof(name), "bob%zu", i);
-            assert_int_equal(create_user(store, name, false, NULL), STORE_FAILED);
-            assert_false(status_of(store).healthy);
-            assert_int_equal(user_store_find_by_username(store, "ada", 3, &user), STORE_OK);
-            move_here("away", names[i]);
-            assert_int_equal(create_user(store, name, false, NULL), STORE_OK);
-            assert_true(status_of(store).healthy);
-        }
-        user_store_close(store);
-    }
-
-    static void an_empty_file_is_not_taken_for_a_new_store(void **state)
-    {
-        (void)state;
-        char path[PATH_MAX];
-        struct user_store *store = open_here();
-        assert_int_equal(create_user(store, "ada", false, NULL), STORE_OK);
-        user_store_close(store);
-        snprintf(path, sizeof(path), "%s/data.mdb", folder);
-        assert_int_equal(truncate(path, 0), 0);
-        assert_folder_refused("has an empty data.mdb");
-    }
-
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest claims[] = {
         CLAIM(users_and_marks_survive_a_reopen),
