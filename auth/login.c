@@ -132,6 +132,7 @@ static bool prepare_session(struct login *login, const struct user *user)
     const int64_t now_us = clock_wall_us();
 
     write->kind = STORE_OPEN_SESSION;
+    write->user.updated_at_us = user->updated_at_us;
     write->sessions_max = auth->config->sessions_per_user_max;
     strcpy(write->network, client_network(&login->client));
     session->user_id = user->id;
@@ -288,6 +289,9 @@ static void login_committed(struct store_call *call)
         login_answer(login);
     } else if (call->write.outcome == STORE_NOT_FOUND) {
         login_refuse_in_time(login); /* deactivated or deleted meanwhile */
+    } else if (call->write.outcome == STORE_CONFLICT) {
+        reply_fault(call->x,
+                    FAULT_BUSY); /* changed meanwhile, maybe in this very password: to be judged anew */
     } else {
         store_call_fail(call);
     }

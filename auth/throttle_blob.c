@@ -133,12 +133,14 @@ static bool is_whole(const uint8_t *blob, size_t length)
 static void restore_table(struct throttle_table *table, const uint8_t *entries, uint64_t count,
                           int64_t saved_us, int64_t now_us)
 {
+    const int64_t from_us = saved_us < now_us ? saved_us : now_us; /* the clock may have been set back */
+
     if (count > table->entries_max)
         count = table->entries_max;
     while (count-- > 0) {
         const uint8_t *at = entries + count * ENTRY_BYTES;
-        throttle_table_restore(table, get(at, 8), saved_us + (int64_t)get(at + 8, 4) * SECOND_US,
-                               saved_us + (int64_t)get(at + 12, 4) * SECOND_US, now_us);
+        throttle_table_restore(table, get(at, 8), from_us + (int64_t)get(at + 8, 4) * SECOND_US,
+                               from_us + (int64_t)get(at + 12, 4) * SECOND_US, now_us);
     }
 }
 

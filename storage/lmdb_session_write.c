@@ -129,7 +129,7 @@ static int open_session(const struct scene *scene, const struct user *user)
     const struct store_write *write = scene->write;
     struct lmdb_result *result = scene->result;
     uint64_t pages = 0;
-    result->outcome = session_rules_open(user, scene->has_before);
+    result->outcome = session_rules_open(write, user, scene->has_before);
     if (result->outcome != STORE_OK)
         return 0;
     int code = lmdb_pages_used(scene->store, scene->txn, &pages);

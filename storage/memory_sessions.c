@@ -251,7 +251,7 @@ enum store_outcome memory_blob_read(const struct memory_sessions *sessions, cons
 static enum store_outcome open_session(struct memory_sessions *sessions, struct store_write *write,
                                        const struct user *user)
 {
-    enum store_outcome outcome = session_rules_open(user, stored(sessions, write->session.id) != NULL);
+    enum store_outcome outcome = session_rules_open(write, user, stored(sessions, write->session.id) != NULL);
     if (outcome != STORE_OK)
         return outcome;
     sweep(sessions);

@@ -25,11 +25,15 @@ bool network_is_stale(int64_t seen_us, int64_t now_us)
     return now_us - seen_us > NETWORK_STALE_US || seen_us > now_us;
 }
 
-enum store_outcome session_rules_open(const struct user *user, bool id_is_taken)
+enum store_outcome session_rules_open(const struct store_write *write, const struct user *user,
+                                      bool id_is_taken)
 {
     if (user == NULL || !user->is_active)
         return STORE_NOT_FOUND;
-    return id_is_taken ? STORE_CONFLICT : STORE_OK;
+    /* Changed since its password was verified: maybe that very password. A renewed hash is no change. */
+    const int64_t verified_us = write->user.updated_at_us;
+    const bool has_changed = verified_us != 0 && verified_us != user->updated_at_us;
+    return id_is_taken || has_changed ? STORE_CONFLICT : STORE_OK;
 }
 
 static void rotate(const struct store_write *write, int64_t now_us, struct session *session)
@@ -61,7 +65,8 @@ enum store_outcome session_rules_refresh(const struct store_write *write, const 
     }
     bool is_last_spent =
         before->spent_refresh_id[0] != '\0' && strcmp(presented, before->spent_refresh_id) == 0;
-    if (is_last_spent && now_us - before->spent_at_us < write->replay_window_us)
+    const int64_t since_us = now_us - before->spent_at_us; /* negative: the clock was set back */
+    if (is_last_spent && since_us < write->replay_window_us && since_us > -write->replay_window_us)
         return STORE_REPLAYED;
     return STORE_REUSED;
 }

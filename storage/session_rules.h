@@ -18,7 +18,8 @@ bool session_is_in_force(const struct session *session, int64_t now_us);
 bool network_is_stale(int64_t seen_us, int64_t now_us);
 
 /* STORE_OPEN_SESSION. `user` is the session's, NULL if there is none. */
-enum store_outcome session_rules_open(const struct user *user, bool id_is_taken);
+enum store_outcome session_rules_open(const struct store_write *write, const struct user *user,
+                                      bool id_is_taken);
 
 /*
  * STORE_REFRESH_SESSION. `before` is the session that the write names, NULL if there is none, and `user` its

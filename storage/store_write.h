@@ -44,7 +44,8 @@ enum store_write_kind {
     STORE_DELETE_USER, /* user.id; all sessions of it end */
 
     /* session, complete; network ("": not told), which is remembered for the user; sessions_max: the user's
-     * oldest sessions beyond it are ended (ended_count). STORE_NOT_FOUND: the user is gone or inactive. */
+     * oldest sessions beyond it are ended (ended_count). STORE_NOT_FOUND: the user is gone or inactive.
+     * STORE_CONFLICT: the user was changed since user.updated_at_us (0: not asked), maybe in the password. */
     STORE_OPEN_SESSION,
 
     /*

@@ -59,6 +59,23 @@ static struct session find_session(const char *text)
     return session;
 }
 
+static void a_login_verified_before_its_password_was_changed_opens_no_session(void **state)
+{
+    (void)state;
+    struct user verified;
+    struct session session;
+    assert_int_equal(user_store_find_by_id(store, ada, &verified), STORE_OK);
+    struct store_write change = {.kind = STORE_CHANGE_USER, .changes = STORE_SET_PASSWORD, .user = verified};
+    assert_int_equal(user_store_write_and_wait(store, &change), STORE_OK);
+    struct store_write late = opening_of(ada, "late");
+    late.user.updated_at_us = verified.updated_at_us;
+    assert_int_equal(user_store_write_and_wait(store, &late), STORE_CONFLICT);
+    assert_int_equal(user_store_find_session(store, late.session.id, &session), STORE_NOT_FOUND);
+    struct store_write again = opening_of(ada, "again");
+    again.user.updated_at_us = change.user.updated_at_us;
+    assert_int_equal(user_store_write_and_wait(store, &again), STORE_OK);
+}
+
 static void an_opened_session_is_found_as_it_was_given(void **state)
 {
     (void)state;
@@ -370,6 +387,7 @@ int session_contract_run(const struct store_maker *store_maker)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
     const struct CMUnitTest claims[] = {
+        CLAIM(a_login_verified_before_its_password_was_changed_opens_no_session),
         CLAIM(an_opened_session_is_found_as_it_was_given),
         CLAIM(a_session_is_its_users_alone),
         CLAIM(what_is_no_session_is_not_found_and_leaves_out_untouched),
