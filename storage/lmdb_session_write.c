@@ -137,6 +137,7 @@ static int open_session(const struct scene *scene, const struct user *user)
         result->outcome = STORE_FULL;
         return 0;
     }
+    assert(user != NULL); /* or the rules would have refused */
     if (code == 0)
         code = trim(scene);
     if (code == 0)

@@ -159,6 +159,7 @@ static int end_sessions(const struct change *change, const struct store_write *w
     const char *keep;
     if (!session_rules_cut(write, change->before, change->after, &keep))
         return 0;
+    assert(change->before != NULL); /* who is only being made has no sessions to cut */
     return lmdb_sessions_end(change->store, change->txn, change->before->id, keep, &result->ended_count);
 }
 

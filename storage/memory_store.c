@@ -260,8 +260,10 @@ static void end_sessions(struct memory_store *store, struct store_write *write, 
                          const struct user *after)
 {
     const char *keep;
-    if (session_rules_cut(write, before, after, &keep))
-        write->ended_count = memory_sessions_end(&store->sessions, before->id, keep);
+    if (!session_rules_cut(write, before, after, &keep))
+        return;
+    assert(before != NULL); /* who is only being made has no sessions to cut */
+    write->ended_count = memory_sessions_end(&store->sessions, before->id, keep);
 }
 
 static enum store_outcome apply_to_user(struct memory_store *store, struct store_write *write)
