@@ -94,8 +94,6 @@ static void transfer_detach(struct transfer *transfer)
 {
     curl_multi_remove_handle(transfer->relay->multi, transfer->easy);
     wipe_headers(transfer);
-    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
     buffer_clear(&transfer->question);
     transfer->call->transfer = NULL;
     transfer->call = NULL;
@@ -215,34 +213,40 @@ static long max_age_s(const struct relay_options *options)
     return age_s < MAX_AGE_MIN_S ? MAX_AGE_MIN_S : age_s;
 }
 
-/* What is the same for every call. PROXY "" because http_proxy in the environment would take the calls
- * elsewhere. */
-static struct transfer *transfer_open(struct relay *relay)
+/* What is the same for every call. Anew for each: curl counts the retries of a handle, not of a transfer, and
+ * gives up at the sixth; only a reset clears that. PROXY "" because http_proxy in the environment would take
+ * the calls elsewhere. QUICK_EXIT, or the loop would wait for a look-up that was given up. */
+static void transfer_prepare(struct transfer *transfer)
 {
-    struct transfer *transfer = memory_zeroed(sizeof *transfer);
-    CURL *easy = curl_easy_init();
+    const struct relay_options *options = &transfer->relay->options;
+    CURL *easy = transfer->easy;
 
-    if (easy == NULL)
-        memory_exhausted();
-    transfer->relay = relay;
-    transfer->easy = easy;
-    buffer_open(&transfer->question);
-    buffer_open(&transfer->body);
+    curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
-                     1L); /* or the loop would wait for a look-up that was given up */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_age_s(&relay->options));
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)relay->options.connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, max_age_s(options));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+}
+
+static struct transfer *transfer_open(struct relay *relay)
+{
+    struct transfer *transfer = memory_zeroed(sizeof *transfer);
+
+    transfer->relay = relay;
+    transfer->easy = curl_easy_init();
+    if (transfer->easy == NULL)
+        memory_exhausted();
+    buffer_open(&transfer->question);
+    buffer_open(&transfer->body);
     return transfer;
 }
 
@@ -321,19 +325,16 @@ static void set_headers(struct transfer *transfer, const struct call *call)
 static void set_method(struct transfer *transfer, const struct call *call)
 {
     CURL *easy = transfer->easy;
-    const bool is_get = strcmp(call->method, "GET") == 0;
 
-    if (is_get && call->body == NULL) {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    if (strcmp(call->method, "GET") == 0 && call->body == NULL)
         return;
-    }
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)call->body_length);
     if (call->body != NULL)
         buffer_add(&transfer->question, call->body, call->body_length);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->question.at);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, strcmp(call->method, "POST") == 0 ? NULL : call->method);
+    if (strcmp(call->method, "POST") != 0)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
 static void set_url(struct transfer *transfer, const struct call *call)
@@ -355,8 +356,8 @@ static void set_url(struct transfer *transfer, const struct call *call)
 
 bool call_start(struct relay *relay, struct call *call)
 {
-    struct transfer *transfer;
     const uint64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : relay->options.timeout_ms;
+    struct transfer *transfer = relay->idle;
 
     assert(call->transfer == NULL && call->on_reply != NULL);
     if (relay->under_way >= relay->options.calls_max) {
@@ -364,17 +365,16 @@ bool call_start(struct relay *relay, struct call *call)
         return false;
     }
 
-    transfer = relay->idle;
     if (transfer != NULL)
         relay->idle = transfer->next;
     else
         transfer = transfer_open(relay);
     transfer->call = call;
     transfer->started_us = clock_monotonic_us();
-    transfer->too_large = false;
-    transfer->head_is_whole = false;
+    transfer->too_large = transfer->head_is_whole = false;
     call->transfer = transfer;
     relay_head_forget(call);
+    transfer_prepare(transfer);
     set_url(transfer, call);
     set_method(transfer, call);
     set_headers(transfer, call);

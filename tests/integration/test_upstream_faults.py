@@ -472,6 +472,21 @@ def test_a_kept_connection_that_breaks_at_its_next_use_does_no_harm(between):
     assert len(between.auth.requests) > before
 
 
+def test_connections_that_each_break_at_their_second_use_do_no_harm_however_often(between):
+    used = set()
+
+    def break_at_second_use(sock, request):
+        if request.connection in used:
+            return False
+        used.add(request.connection)
+        return GOOD["/validate-tokens"](sock, request)
+
+    between.auth.on("/validate-tokens", break_at_second_use)
+    for _ in range(20):
+        assert_envelope(between.get_message(), 200)
+    assert len(between.auth.requests) > 30, "too few were asked again to show anything"
+
+
 # --- real services that go and come back --------------------------------------------------------------------------------
 
 def test_with_auth_stopped_the_gateway_answers_502_at_once_and_serves_again_when_it_is_back(fresh_system):
