@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #define AUTH_PATH_SIGNUP          "/signup"
 #define AUTH_PATH_LOGIN           "/login"
@@ -36,22 +37,24 @@
  */
 static inline bool auth_token_has_shape(const char *token, size_t length)
 {
-    /* A table, because this looks at some 300 bytes of every request. */
-    static const bool is_base64url[256] = {
-        ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['0' ... '9'] = true, ['-'] = true, ['_'] = true};
-    size_t parts = 1;
-    size_t part_begins = 0;
+    /* No branch and no end but the last: the compiler makes it sixteen bytes at a time, of some 300. */
+    unsigned wrong = 0;
+    unsigned dots = 0;
 
     if (length > AUTH_TOKEN_MAX_BYTES)
         return false;
     for (size_t i = 0; i < length; i++) {
-        if (is_base64url[(unsigned char)token[i]])
-            continue;
-        if (token[i] != '.' || i == part_begins || ++parts > 3)
-            return false;
-        part_begins = i + 1;
+        const unsigned char c = (unsigned char)token[i];
+        const unsigned char letter = (unsigned char)((c | 0x20) - 'a');
+        const unsigned char digit = (unsigned char)(c - '0');
+        wrong |= !((letter < 26) | (digit < 10) | (c == '-') | (c == '_') | (c == '.'));
+        dots += c == '.';
     }
-    return parts == 3 && part_begins < length;
+    if (wrong != 0 || dots != 2)
+        return false;
+    const char *first = memchr(token, '.', length);
+    const char *second = memchr(first + 1, '.', length - (size_t)(first + 1 - token));
+    return first > token && second > first + 1 && second + 1 < token + length;
 }
 
 #endif

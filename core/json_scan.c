@@ -33,20 +33,6 @@ struct scan {
     struct level levels[JSON_DEPTH_MAX];
 };
 
-static void add_code_point(struct key_hash *hash, uint32_t code_point)
-{
-    assert(code_point <= 0x10ffff);
-    if (code_point < 0x80) {
-        key_hash_byte(hash, (unsigned char)code_point);
-        return;
-    }
-    unsigned tails = code_point < 0x800 ? 1 : code_point < 0x10000 ? 2 : 3;
-    static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
-    key_hash_byte(hash, (unsigned char)(lead[tails] | code_point >> (6 * tails)));
-    while (tails-- > 0)
-        key_hash_byte(hash, (unsigned char)(0x80 | (code_point >> (6 * tails) & 0x3f)));
-}
-
 /* The byte at hand; at the end '\0', which is wrong wherever a byte is wanted. */
 static char peek(const struct scan *scan)
 {
@@ -167,14 +153,31 @@ static uint32_t scan_escape(struct scan *scan)
     return (uint32_t)means[found - names];
 }
 
+/* How much can be taken as it is. Values are long, and looked at eight bytes at a time; keys are short. */
+static size_t plain_length(const struct scan *scan, bool is_key)
+{
+    const char *at = scan->text + scan->at;
+    const size_t left = scan->length - scan->at;
+    size_t length = 0;
+
+    if (!is_key)
+        return utf8_plain_run(at, left);
+    while (length < left && (unsigned char)at[length] >= 0x20 && (unsigned char)at[length] < 0x80 &&
+           at[length] != '"' && at[length] != '\\')
+        length++;
+    return length;
+}
+
 /* From quote to quote. The unescaped bytes go into `hash` if there is one. */
 static bool scan_string(struct scan *scan, struct key_hash *hash)
 {
     assert(peek(scan) == '"');
     scan->at++;
     while (scan->at < scan->length) {
-        if (hash == NULL)
-            scan->at += utf8_plain_run(scan->text + scan->at, scan->length - scan->at);
+        size_t plain = plain_length(scan, hash != NULL);
+        if (hash != NULL)
+            key_hash_bytes(hash, scan->text + scan->at, plain);
+        scan->at += plain;
         if (scan->at == scan->length)
             return false;
         unsigned char c = (unsigned char)scan->text[scan->at];
@@ -189,14 +192,14 @@ static bool scan_string(struct scan *scan, struct key_hash *hash)
             if (code_point == 0)
                 return false;
             if (hash != NULL)
-                add_code_point(hash, code_point);
+                key_hash_code_point(hash, code_point);
             continue;
         }
         size_t length = utf8_length(scan->text + scan->at, scan->length - scan->at);
         if (length == 0)
             return false;
-        for (size_t i = 0; hash != NULL && i < length; i++)
-            key_hash_byte(hash, (unsigned char)scan->text[scan->at + i]);
+        if (hash != NULL)
+            key_hash_bytes(hash, scan->text + scan->at, length);
         scan->at += length;
     }
     return false;

@@ -1,6 +1,7 @@
 #include "core/key_set.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,13 +61,40 @@ void key_hash_open(struct key_hash *hash, uint64_t object)
     hash_word(hash, object);
 }
 
-void key_hash_byte(struct key_hash *hash, unsigned char byte)
+static void add_byte(struct key_hash *hash, unsigned char byte)
 {
     hash->word |= (uint64_t)byte << (8 * (hash->length % 8));
     if (++hash->length % 8 == 0) {
         hash_word(hash, hash->word);
         hash->word = 0;
     }
+}
+
+void key_hash_bytes(struct key_hash *hash, const char *bytes, size_t length)
+{
+    size_t i = 0;
+
+    for (; hash->length % 8 == 0 && length - i >= 8; i += 8, hash->length += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + i, sizeof word);
+        hash_word(hash, le64toh(word));
+    }
+    for (; i < length; i++)
+        add_byte(hash, (unsigned char)bytes[i]);
+}
+
+void key_hash_code_point(struct key_hash *hash, uint32_t code_point)
+{
+    assert(code_point <= 0x10ffff);
+    if (code_point < 0x80) {
+        add_byte(hash, (unsigned char)code_point);
+        return;
+    }
+    unsigned tails = code_point < 0x800 ? 1 : code_point < 0x10000 ? 2 : 3;
+    static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
+    add_byte(hash, (unsigned char)(lead[tails] | code_point >> (6 * tails)));
+    while (tails-- > 0)
+        add_byte(hash, (unsigned char)(0x80 | (code_point >> (6 * tails) & 0x3f)));
 }
 
 uint64_t key_hash_close(struct key_hash *hash)

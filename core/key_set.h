@@ -32,9 +32,10 @@ struct key_hash {
     size_t length;
 };
 
-/* A key arrives byte by byte, of the object with this number. */
+/* A key arrives in pieces, of the object with this number. */
 void key_hash_open(struct key_hash *hash, uint64_t object);
-void key_hash_byte(struct key_hash *hash, unsigned char byte);
-uint64_t key_hash_close(struct key_hash *hash); /* never 0 */
+void key_hash_bytes(struct key_hash *hash, const char *bytes, size_t length);
+void key_hash_code_point(struct key_hash *hash, uint32_t code_point); /* as UTF-8 */
+uint64_t key_hash_close(struct key_hash *hash);                       /* never 0 */
 
 #endif
