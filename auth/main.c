@@ -14,7 +14,7 @@
 #include "core/memory.h"
 #include "core/reply.h"
 
-#define WORKER_NICE     10
+#define WORKER_NICE     19
 #define STORE_BATCH_MAX 256
 /* A login verifies one hash and may renew it, a changed password takes two as well. */
 #define HASHES_PER_LOGIN 2
@@ -132,6 +132,11 @@ static void close_hasher(void *state)
     password_hasher_close(state);
 }
 
+static void rest_hasher(void *state)
+{
+    password_hasher_rest(state);
+}
+
 static struct workers *open_workers(const struct config *config)
 {
     const size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
@@ -142,6 +147,7 @@ static struct workers *open_workers(const struct config *config)
         .nice = WORKER_NICE,
         .open_state = open_hasher,
         .close_state = close_hasher,
+        .rest = rest_hasher,
     };
     return workers_open(&options);
 }

@@ -14,10 +14,12 @@
 #include <crypt.h>
 #include <openssl/crypto.h>
 
+#include "auth/hash_memory.h"
 #include "auth/password_format.h"
 
 struct password_hasher {
     struct crypt_data data;
+    struct hash_memory memory;
 };
 
 _Static_assert(PASSWORD_MAX_BYTES == CRYPT_MAX_PASSPHRASE_SIZE - 1, "the longest password is libxcrypt's");
@@ -37,8 +39,14 @@ void password_hasher_close(struct password_hasher *hasher)
 {
     if (hasher == NULL)
         return;
+    hash_memory_rest(&hasher->memory);
     password_wipe(hasher, sizeof *hasher);
     free(hasher);
+}
+
+void password_hasher_rest(struct password_hasher *hasher)
+{
+    hash_memory_rest(&hasher->memory);
 }
 
 void password_wipe(void *at, size_t length)
@@ -63,7 +71,9 @@ static const char *hasher_run(struct password_hasher *hasher, const char *passwo
     memcpy(data->input, password, length);
     data->input[length] = '\0';
     errno = 0;
+    hash_memory_use(&hasher->memory);
     const char *result = crypt_rn(data->input, setting, data, (int)sizeof *data);
+    hash_memory_use(NULL);
     password_wipe(data->input, sizeof data->input);
     assert(result == NULL || result[0] == '$');
     return result;

@@ -38,6 +38,9 @@ struct password_hasher;
 struct password_hasher *password_hasher_open(void);
 void password_hasher_close(struct password_hasher *hasher);
 
+/* Gives back the memory that a memory-hard hash took (hash_memory.h); the next one takes it anew. */
+void password_hasher_rest(struct password_hasher *hasher);
+
 /*
  * Makes a policy of the settings PASSWORD_METHOD and PASSWORD_COST (0: the library's default cost; for bcrypt
  * 12, because libxcrypt's own default is 5). Hashes once. False: `error` holds one sentence.

@@ -1,15 +1,20 @@
 #include "core/workers.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "core/yielder.h"
+
+#define REST_AFTER_S 1
 
 struct workers {
     struct workers_options options;
@@ -22,14 +27,33 @@ struct workers {
     pthread_t threads[];
 };
 
+/* Waits for a job with the lock held; the worker rests if that takes long. */
+static void wait_for_job(struct workers *workers, void *state)
+{
+    struct timespec until;
+    bool rests = workers->options.rest == NULL;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += REST_AFTER_S;
+    while (workers->first == NULL && !workers->closing) {
+        if (rests) {
+            pthread_cond_wait(&workers->wanted, &workers->lock);
+        } else if (pthread_cond_timedwait(&workers->wanted, &workers->lock, &until) == ETIMEDOUT) {
+            rests = true;
+            pthread_mutex_unlock(&workers->lock);
+            workers->options.rest(state);
+            pthread_mutex_lock(&workers->lock);
+        }
+    }
+}
+
 /* The next job, or NULL when the pool closes. */
-static struct job *take(struct workers *workers)
+static struct job *take(struct workers *workers, void *state)
 {
     struct job *job;
 
     pthread_mutex_lock(&workers->lock);
-    while (workers->first == NULL && !workers->closing)
-        pthread_cond_wait(&workers->wanted, &workers->lock);
+    wait_for_job(workers, state);
     job = workers->first;
     if (job != NULL) {
         workers->first = job->next;
@@ -56,7 +80,7 @@ static void finish(struct task *task)
     job->done(job);
 }
 
-static void work(struct workers *workers, struct job *job, void *state)
+static void work(struct workers *workers, struct job *job, void *state, struct yielder *yielder)
 {
     const uint64_t started_us = clock_monotonic_us();
 
@@ -67,7 +91,9 @@ static void work(struct workers *workers, struct job *job, void *state)
         job->outcome = JOB_TOO_OLD;
     } else {
         job->outcome = JOB_RAN;
+        yielder_start(yielder);
         job->run(job, state);
+        yielder_stop(yielder);
         job->run_us = clock_monotonic_us() - started_us;
     }
     job->task.run = finish;
@@ -89,14 +115,27 @@ static void *worker(void *argument)
     struct workers *workers = argument;
     const struct workers_options *options = &workers->options;
     void *state = options->open_state == NULL ? NULL : options->open_state(options->context);
+    struct yielder yielder;
     struct job *job;
 
     lower_priority(options->nice);
-    while ((job = take(workers)) != NULL)
-        work(workers, job, state);
+    yielder_open(&yielder);
+    while ((job = take(workers, state)) != NULL)
+        work(workers, job, state, &yielder);
+    yielder_close(&yielder);
     if (options->close_state != NULL)
         options->close_state(state);
     return NULL;
+}
+
+static void open_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 struct workers *workers_open(const struct workers_options *options)
@@ -107,7 +146,7 @@ struct workers *workers_open(const struct workers_options *options)
     workers->options = *options;
     workers->end = &workers->first;
     pthread_mutex_init(&workers->lock, NULL);
-    pthread_cond_init(&workers->wanted, NULL);
+    open_condition(&workers->wanted);
     for (size_t i = 0; i < options->count; i++)
         if (pthread_create(&workers->threads[i], NULL, worker, workers) != 0) {
             fputs("token-relay: cannot start a worker thread\n", stderr);

@@ -1,4 +1,4 @@
-// links: auth/password.c auth/password_format.c
+// links: auth/password.c auth/hash_memory.c auth/password_format.c
 // libs: crypt crypto
 /*
  * Hashes of other programs are verified, hashes that must not be run are not, and each call into libxcrypt

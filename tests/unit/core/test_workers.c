@@ -1,4 +1,4 @@
-// links: core/workers.c core/loop.c core/clock.c core/memory.c
+// links: core/workers.c core/yielder.c core/loop.c core/clock.c core/memory.c
 // libs: h2o-evloop ssl crypto pthread
 // tsan
 #include <setjmp.h>
@@ -441,6 +441,35 @@ static void many_jobs_of_several_loops_each_come_back_once_to_their_own(void **s
 
 #define WORKERS_TEST(name) cmocka_unit_test_setup_teardown(name, open_loop, close_loop)
 
+static sem_t rested;
+
+static void rest(void *state)
+{
+    assert_ptr_equal(state, NULL); /* there is no open_state */
+    sem_post(&rested);
+}
+
+static void a_worker_without_a_job_rests_once_and_again_after_the_next_job(void **state)
+{
+    struct traced jobs[2];
+    int count;
+
+    (void)state;
+    sem_init(&rested, 0, 0);
+    struct workers *workers = workers_open(
+        &(struct workers_options){.count = 1, .queue_max = 1, .age_max_ms = 60000, .rest = rest});
+    for (int i = 0; i < 2; i++) {
+        sem_wait(&rested);
+        jobs[i] = job_of(run);
+        submit(workers, &jobs[i]);
+        turn_until_done(&jobs[i]);
+    }
+    workers_close(workers);
+    sem_getvalue(&rested, &count);
+    assert_int_equal(count, 0);
+    sem_destroy(&rested);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +483,7 @@ int main(void)
         WORKERS_TEST(a_worker_is_nicer_than_the_thread_that_opened_it),
         WORKERS_TEST(each_worker_has_a_state_of_its_own),
         cmocka_unit_test(workers_that_had_nothing_to_do_end),
+        WORKERS_TEST(a_worker_without_a_job_rests_once_and_again_after_the_next_job),
         cmocka_unit_test(many_jobs_of_several_loops_each_come_back_once_to_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
