@@ -141,6 +141,7 @@ static void admin_write(struct admin *admin, enum store_write_kind kind, enum au
     admin->event = event;
     admin->call.write.kind = kind;
     admin->call.write.user.id = id;
+    caller_sign(&admin->caller, &admin->call.write);
     store_call_start(&admin->call, &admin->x, admin_committed);
 }
 

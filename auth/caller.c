@@ -45,14 +45,23 @@ bool caller_read(struct caller *caller, struct exchange *x)
         return false;
     }
     strcpy(caller->session_id, claims.session_id);
+    caller->is_asked_as_admin = false;
     x->user_id = caller->user.id;
     return true;
+}
+
+void caller_sign(const struct caller *caller, struct store_write *write)
+{
+    write->actor.user_id = caller->user.id;
+    write->actor.must_be_admin = caller->is_asked_as_admin;
+    strcpy(write->actor.session_id, caller->session_id);
 }
 
 bool caller_read_admin(struct caller *caller, struct exchange *x, const struct client *client)
 {
     if (!caller_read(caller, x))
         return false;
+    caller->is_asked_as_admin = true;
     if (caller->user.is_admin)
         return true;
     audit_log(AUDIT_ADMIN_REFUSED,

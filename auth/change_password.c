@@ -221,12 +221,14 @@ static void change_write(struct change *change)
     write->changes = STORE_SET_PASSWORD;
     write->user.id = change->caller.user.id;
     strcpy(write->keep_session, change->caller.session_id);
+    caller_sign(&change->caller, write);
     store_call_start(&change->call, &change->x, change_committed);
 }
 
 static enum throttle_result change_result(const struct change *change)
 {
-    if (change->job.outcome != JOB_RAN || change->outcome == CHANGE_FAILED)
+    if (change->job.outcome != JOB_RAN || change->outcome == CHANGE_FAILED ||
+        change->outcome == CHANGE_SESSION_GONE)
         return THROTTLE_NOT_TRIED;
     return change->outcome == CHANGE_READY ? THROTTLE_SUCCEEDED : THROTTLE_FAILED;
 }

@@ -15,7 +15,8 @@
 #include "core/memory.h"
 #include "core/reply.h"
 
-#define SHOWN_MAX 1000 /* the oldest; an answer has a limit */
+#define SESSIONS_MAX 10000 /* nobody has more: SESSIONS_PER_USER_MAX, core/config.def */
+#define SHOWN_MAX    1000  /* the newest; an answer has a limit */
 
 static void add_session(struct buffer *out, const struct session *session, const char *own_id)
 {
@@ -55,18 +56,19 @@ static void answer_sessions(struct exchange *x, const struct session *sessions, 
 
 void sessions_list_handle(struct exchange *x)
 {
-    const uint64_t kept_max = auth_of(x)->config->sessions_per_user_max;
-    const size_t limit = kept_max < SHOWN_MAX ? kept_max : SHOWN_MAX;
     struct caller caller;
     size_t count = 0;
 
     if (!caller_read(&caller, x))
         return;
-    struct session *sessions = memory_zeroed(limit * sizeof *sessions);
-    if (user_store_list_sessions(auth_of(x)->store, caller.user.id, limit, sessions, &count) == STORE_OK)
-        answer_sessions(x, sessions, count, caller.session_id);
-    else
+    struct session *sessions = memory_zeroed(SESSIONS_MAX * sizeof *sessions);
+    if (user_store_list_sessions(auth_of(x)->store, caller.user.id, SESSIONS_MAX, sessions, &count) ==
+        STORE_OK) {
+        const size_t hidden = count > SHOWN_MAX ? count - SHOWN_MAX : 0; /* they come oldest first */
+        answer_sessions(x, sessions + hidden, count - hidden, caller.session_id);
+    } else {
         reply_fault(x, FAULT_INTERNAL);
+    }
     free(sessions);
 }
 
@@ -119,6 +121,7 @@ void session_end_handle(struct exchange *x)
         return;
     }
     write->kind = STORE_END_SESSION;
+    caller_sign(&end->caller, write);
     write->session.user_id = end->caller.user.id;
     memcpy(write->session.id, x->segment.base, x->segment.len);
     store_call_start(&end->call, x, session_ended);

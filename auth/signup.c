@@ -131,13 +131,20 @@ static bool store_never_had_an_admin(struct auth *auth)
 static bool asked_by_an_admin(struct signup *signup)
 {
     struct exchange *x = &signup->x;
+    struct store_actor *actor = &signup->call.write.actor;
+    struct token_claims claims;
     h2o_iovec_t token;
     struct user user = {0};
-    const bool is_admin = authorization_read(x, &token) == AUTHORIZATION_TOKEN &&
-                          judge_access_token(x->loop, token.base, token.len, &user) == VERDICT_VALID &&
-                          user.is_admin;
+    const bool is_admin =
+        authorization_read(x, &token) == AUTHORIZATION_TOKEN &&
+        judge_token(x->loop, TOKEN_ACCESS, token.base, token.len, &user, &claims) == VERDICT_VALID &&
+        user.is_admin;
 
     signup->admin_id = is_admin ? user.id : 0;
+    if (is_admin) { /* a hash takes long: the store judges once more */
+        *actor = (struct store_actor){.user_id = user.id, .must_be_admin = true};
+        strcpy(actor->session_id, claims.session_id);
+    }
     password_wipe(&user, sizeof user);
     return is_admin;
 }
@@ -341,6 +348,12 @@ static void signup_committed(struct store_call *call)
         break;
     case STORE_NOT_FIRST_ADMIN:
         reply_fault(call->x, FAULT_ADMIN_REQUIRED);
+        break;
+    case STORE_ACTOR_GONE:
+    case STORE_ACTOR_NO_ADMIN:
+        reply_fault(call->x, auth_of(call->x)->config->signup == CONFIG_SIGNUP_ADMIN
+                                 ? FAULT_SIGNUP_BY_ADMIN_ONLY
+                                 : FAULT_ADMIN_REQUIRED);
         break;
     case STORE_FULL:
     case STORE_NOT_FOUND:

@@ -36,7 +36,19 @@ bool store_call_start(struct store_call *call, struct exchange *x, void (*commit
 
 void store_call_fail(const struct store_call *call)
 {
-    reply_fault(call->x, call->write.outcome == STORE_FULL ? FAULT_STORE_FULL : FAULT_INTERNAL);
+    switch (call->write.outcome) {
+    case STORE_ACTOR_GONE:
+        reply_token_refused(call->x, FAULT_TOKEN_REFUSED);
+        return;
+    case STORE_ACTOR_NO_ADMIN:
+        reply_fault(call->x, FAULT_ADMIN_RIGHTS_REQUIRED);
+        return;
+    case STORE_FULL:
+        reply_fault(call->x, FAULT_STORE_FULL);
+        return;
+    default:
+        reply_fault(call->x, FAULT_INTERNAL);
+    }
 }
 
 void store_call_close(struct store_call *call)

@@ -29,7 +29,8 @@ struct store_call {
 bool store_call_start(struct store_call *call, struct exchange *x,
                       void (*committed)(struct store_call *call));
 
-/* Answers an outcome that this request knows no better word for: 503 where the store is full, else 500. */
+/* Answers an outcome that this request knows no better word for: 401 or 403 where the actor may not, 503
+ * where the store is full, else 500. */
 void store_call_fail(const struct store_call *call);
 
 /* Wipes: there is a hash in it. */

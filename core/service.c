@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -379,6 +380,7 @@ int service_main(const struct service_definition *definition, const struct confi
     char error[SENTENCE_MAX_BYTES] = "";
     int code = 1;
 
+    (void)prctl(PR_SET_NAME, definition->name); /* what ps and top show; `up` runs us as "exe" */
     block_signals();
     if (!open_log(definition, config, error, sizeof error)) {
         fprintf(stderr, "token-relay %s: %s\n", definition->name, error);

@@ -14,7 +14,7 @@
 #include "core/memory.h"
 #include "core/yielder.h"
 
-#define REST_AFTER_S 1
+#define REST_AFTER_MS 200
 
 struct workers {
     struct workers_options options;
@@ -34,7 +34,9 @@ static void wait_for_job(struct workers *workers, void *state)
     bool rests = workers->options.rest == NULL;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += REST_AFTER_S;
+    until.tv_nsec += REST_AFTER_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     while (workers->first == NULL && !workers->closing) {
         if (rests) {
             pthread_cond_wait(&workers->wanted, &workers->lock);

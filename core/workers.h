@@ -41,7 +41,7 @@ struct workers_options {
     int nice;                           /* added to each worker's nice value */
     void *(*open_state)(void *context); /* on each worker's thread, as it starts; may be NULL */
     void (*close_state)(void *state);
-    void (*rest)(void *state); /* on a worker without a job for a second, once; may be NULL */
+    void (*rest)(void *state); /* on a worker without a job for a moment, once; may be NULL */
     void *context;
 };
 

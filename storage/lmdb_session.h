@@ -23,6 +23,9 @@ int lmdb_session_get(const struct lmdb_store *store, struct MDB_txn *txn, const 
 /* The user and the two ends only. */
 int lmdb_session_glance(const struct lmdb_store *store, struct MDB_txn *txn, const char *id,
                         struct session *out);
+/* The user of a session in force. */
+int lmdb_session_user(const struct lmdb_store *store, struct MDB_txn *txn, const char *id, uint64_t user_id,
+                      struct user *out);
 int lmdb_session_add(const struct lmdb_store *store, struct MDB_txn *txn, const struct session *session);
 int lmdb_session_replace(const struct lmdb_store *store, struct MDB_txn *txn, const struct session *before,
                          const struct session *after);

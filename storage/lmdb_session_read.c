@@ -6,19 +6,24 @@
 #include "storage/lmdb_session.h"
 #include "storage/session_rules.h"
 
+int lmdb_session_user(const struct lmdb_store *store, MDB_txn *txn, const char *id, uint64_t user_id,
+                      struct user *out)
+{
+    struct session session;
+    int code = lmdb_session_glance(store, txn, id, &session);
+    if (code == 0 && (session.user_id != user_id || !session_is_in_force(&session, store_now_us())))
+        code = MDB_NOTFOUND;
+    return code != 0 ? code : lmdb_user_get(store, txn, user_id, out);
+}
+
 enum store_outcome lmdb_find_by_session(struct user_store *base, const char *session_id, uint64_t user_id,
                                         struct user *out)
 {
     struct lmdb_store *store = (struct lmdb_store *)base;
-    struct session session;
     MDB_txn *txn = NULL;
     int code = lmdb_read_begin(store, &txn);
     if (code == 0)
-        code = lmdb_session_glance(store, txn, session_id, &session);
-    if (code == 0 && (session.user_id != user_id || !session_is_in_force(&session, store_now_us())))
-        code = MDB_NOTFOUND;
-    if (code == 0)
-        code = lmdb_user_get(store, txn, user_id, out);
+        code = lmdb_session_user(store, txn, session_id, user_id, out);
     return lmdb_read_end(store, txn, code);
 }
 

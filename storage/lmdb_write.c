@@ -230,11 +230,29 @@ static int end_user_sessions(const struct lmdb_store *store, MDB_txn *txn, const
     return end_sessions(&change, write, result);
 }
 
+static int judge_actor(const struct lmdb_store *store, MDB_txn *txn, const struct store_write *write,
+                       struct lmdb_result *result)
+{
+    const struct store_actor *actor = &write->actor;
+    struct user user;
+    int code = lmdb_session_user(store, txn, actor->session_id, actor->user_id, &user);
+    if (code != 0 && code != MDB_NOTFOUND)
+        return fail_this_one(store, code, result);
+    result->outcome = user_rules_judge(actor, code == 0 ? &user : NULL);
+    explicit_bzero(&user, sizeof(user));
+    return 0;
+}
+
 int lmdb_write_apply(const struct lmdb_store *store, MDB_txn *txn, const struct store_write *write,
                      struct lmdb_result *result)
 {
     result->has = 0;
     result->ended_count = 0;
+    if (write->actor.session_id[0] != '\0') {
+        int code = judge_actor(store, txn, write, result);
+        if (code != 0 || result->outcome != STORE_OK)
+            return code;
+    }
     switch (write->kind) {
     case STORE_CREATE_USER:
     case STORE_CHANGE_USER:

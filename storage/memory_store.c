@@ -304,8 +304,20 @@ static enum store_outcome end_user_sessions(struct memory_store *store, struct s
     return STORE_OK;
 }
 
+static enum store_outcome judge_actor(const struct memory_store *store, const struct store_actor *actor)
+{
+    const struct session *session = memory_session_of(&store->sessions, actor->session_id);
+    const bool is_own = session != NULL && session->user_id == actor->user_id;
+    return user_rules_judge(actor, is_own ? user_of_id(store, actor->user_id) : NULL);
+}
+
 static enum store_outcome apply(struct memory_store *store, struct store_write *write)
 {
+    if (write->actor.session_id[0] != '\0') {
+        enum store_outcome outcome = judge_actor(store, &write->actor);
+        if (outcome != STORE_OK)
+            return outcome;
+    }
     switch (write->kind) {
     case STORE_CREATE_USER:
     case STORE_CHANGE_USER:

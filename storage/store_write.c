@@ -50,6 +50,8 @@ static bool is_well_formed_session(const struct session *session)
 bool store_write_is_well_formed(const struct store_write *write)
 {
     const struct session *session = &write->session;
+    if (!is_closed(write->actor.session_id, SESSION_ID_LENGTH))
+        return false;
     switch (write->kind) {
     case STORE_CREATE_USER:
     case STORE_CHANGE_USER:

@@ -29,6 +29,8 @@ enum store_outcome {
     STORE_CONFLICT,        /* the record is no longer what the write expected; a new session's id is in use */
     STORE_REPLAYED,        /* the refresh token was spent a moment ago: its pair is told again */
     STORE_REUSED,          /* the refresh token was spent long ago: the session has been ended */
+    STORE_ACTOR_GONE,      /* the actor's session has ended, or its user is gone or inactive */
+    STORE_ACTOR_NO_ADMIN,  /* must_be_admin was set, but the actor is no administrator */
     STORE_FULL,            /* map above its high-water mark, or disk full: deletions still work */
     STORE_FAILED,          /* the database failed; the reason was handed to on_problem */
 };
@@ -69,10 +71,19 @@ enum store_change {
     STORE_SET_PASSWORD = 4, /* password_hash and password_method */
 };
 
+/* In whose name a write is made, judged anew in the write's own transaction: between the judgement of a
+ * token and this moment another write may have ended the session, or taken the rights away. */
+struct store_actor {
+    char session_id[SESSION_ID_LENGTH + 1]; /* "": in nobody's (a tool, a signup, a login), and not judged */
+    uint64_t user_id;                       /* the session has to be this user's */
+    bool must_be_admin;
+};
+
 /* One write. The caller owns it, keeps it still until done, and may reuse or free it from then on, in done.
  */
 struct store_write {
     enum store_write_kind kind;
+    struct store_actor actor;
     unsigned changes;
     bool first_admin_only; /* STORE_CREATE_USER of an administrator: only while the store has never had one */
     char expected_hash[USER_HASH_MAX_BYTES + 1];

@@ -9,6 +9,13 @@ bool user_is_active_admin(const struct user *user)
     return user->is_admin && user->is_active;
 }
 
+enum store_outcome user_rules_judge(const struct store_actor *actor, const struct user *user)
+{
+    if (user == NULL || !user->is_active)
+        return STORE_ACTOR_GONE;
+    return actor->must_be_admin && !user->is_admin ? STORE_ACTOR_NO_ADMIN : STORE_OK;
+}
+
 static bool is_wanted(bool is, enum user_wanted wanted)
 {
     return wanted == USER_WANTED_ANY || is == (wanted == USER_WANTED_YES);

@@ -24,6 +24,9 @@ struct store_facts {
 enum store_outcome user_rules_decide(const struct store_write *write, const struct user *before,
                                      const struct store_facts *facts, struct user *after);
 
+/* May `actor` write? `user` is whose session in force it names, NULL if there is none. */
+enum store_outcome user_rules_judge(const struct store_actor *actor, const struct user *user);
+
 /* As the filter's flags want it. */
 bool user_passes(const struct user *user, const struct user_filter *filter);
 

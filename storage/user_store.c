@@ -251,6 +251,10 @@ const char *store_outcome_sentence(enum store_outcome outcome)
         return "The refresh token was used a moment ago.";
     case STORE_REUSED:
         return "The refresh token was used before: its session has been ended.";
+    case STORE_ACTOR_GONE:
+        return "The session in whose name this was asked has ended.";
+    case STORE_ACTOR_NO_ADMIN:
+        return "Only an administrator may do this.";
     case STORE_FULL:
         return "The user store is full: only deletions work until it has more room.";
     case STORE_FAILED:

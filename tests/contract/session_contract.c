@@ -383,6 +383,101 @@ static void sessions_are_listed_by_login_oldest_first_up_to_the_limit(void **sta
     assert_int_equal(count, 0);
 }
 
+/* What an actor may do to bob: every kind of write that somebody asks for. */
+static struct store_write asked_write(enum store_write_kind kind)
+{
+    struct store_write write = {.kind = kind, .changes = STORE_SET_ADMIN, .user = {.is_admin = true}};
+    write.user.id = bob;
+    if (kind == STORE_CREATE_USER) {
+        write.user = (struct user){.is_active = true};
+        strcpy(write.user.username, "eve");
+        strcpy(write.user.email, "eve@example.com");
+        strcpy(write.user.password_hash, "$y$eve");
+    }
+    if (kind == STORE_END_SESSION)
+        id_make(write.session.id, "bobs");
+    return write;
+}
+
+static const enum store_write_kind asked_kinds[] = {
+    STORE_CHANGE_USER, STORE_END_SESSION, STORE_END_USER_SESSIONS, STORE_DELETE_USER, STORE_CREATE_USER};
+#define ASKED_KINDS (sizeof asked_kinds / sizeof asked_kinds[0])
+
+static enum store_outcome write_as(struct store_write write, uint64_t user_id, const char *session,
+                                   bool must_be_admin)
+{
+    write.actor = (struct store_actor){.user_id = user_id, .must_be_admin = must_be_admin};
+    id_make(write.actor.session_id, session);
+    return user_store_write_and_wait(store, &write);
+}
+
+static void set_user(uint64_t id, unsigned changes, bool is_admin, bool is_active)
+{
+    struct store_write write = {
+        .kind = STORE_CHANGE_USER,
+        .changes = changes,
+        .user = {.id = id, .is_admin = is_admin, .is_active = is_active},
+    };
+    assert_int_equal(user_store_write_and_wait(store, &write), STORE_OK);
+}
+
+static void assert_bob_is_untouched(void)
+{
+    struct user user;
+    assert_int_equal(user_store_find_by_id(store, bob, &user), STORE_OK);
+    assert_false(user.is_admin);
+    assert_true(has_session(store, bob, "bobs"));
+    assert_int_equal(status_of(store).user_count, 2);
+}
+
+static void a_write_in_the_name_of_an_ended_session_changes_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "adas"), STORE_OK);
+    for (size_t i = 0; i < ASKED_KINDS; i++) {
+        const struct store_write write = asked_write(asked_kinds[i]);
+        assert_int_equal(write_as(write, ada, "never", false), STORE_ACTOR_GONE);
+        assert_int_equal(write_as(write, bob, "adas", false), STORE_ACTOR_GONE); /* another one's */
+    }
+    assert_int_equal(end_session(store, ada, "adas"), STORE_OK);
+    for (size_t i = 0; i < ASKED_KINDS; i++)
+        assert_int_equal(write_as(asked_write(asked_kinds[i]), ada, "adas", false), STORE_ACTOR_GONE);
+    assert_bob_is_untouched();
+}
+
+static void an_administrators_write_needs_one_who_still_is(void **state)
+{
+    (void)state;
+    uint64_t root;
+    assert_int_equal(create_user(store, "root", true, &root), STORE_OK); /* the last one must stay */
+    struct store_write deletion = {.kind = STORE_DELETE_USER, .user = {.id = root}};
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "adas"), STORE_OK);
+    set_user(ada, STORE_SET_ADMIN, true, true);
+    set_user(root, STORE_SET_ADMIN, false, true);
+    assert_int_equal(write_as(deletion, ada, "adas", true), STORE_OK);
+    assert_int_equal(create_user(store, "root2", true, &root), STORE_OK);
+    set_user(ada, STORE_SET_ADMIN, false, true);
+    for (size_t i = 0; i < ASKED_KINDS; i++)
+        assert_int_equal(write_as(asked_write(asked_kinds[i]), ada, "adas", true), STORE_ACTOR_NO_ADMIN);
+    set_user(root, STORE_SET_ADMIN, true, true);
+    deletion.user.id = root;
+    set_user(ada, STORE_SET_ADMIN, true, true);
+    assert_int_equal(write_as(deletion, ada, "adas", true), STORE_OK);
+    assert_bob_is_untouched();
+}
+
+static void an_actor_may_write_for_as_long_as_the_session_lives(void **state)
+{
+    (void)state;
+    assert_int_equal(open_session(store, bob, "bobs"), STORE_OK);
+    assert_int_equal(open_session(store, ada, "adas"), STORE_OK);
+    set_user(ada, STORE_SET_ADMIN, true, true); /* or bob would become the last one, who stays */
+    for (size_t i = 0; i < ASKED_KINDS; i++)
+        assert_int_equal(write_as(asked_write(asked_kinds[i]), ada, "adas", false), STORE_OK);
+}
+
 int session_contract_run(const struct store_maker *store_maker)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
@@ -404,6 +499,9 @@ int session_contract_run(const struct store_maker *store_maker)
         CLAIM(an_ended_session_is_gone_and_told_as_it_was),
         CLAIM(the_oldest_sessions_beyond_the_most_allowed_end),
         CLAIM(expired_sessions_take_no_place_among_those_allowed),
+        CLAIM(a_write_in_the_name_of_an_ended_session_changes_nothing),
+        CLAIM(an_administrators_write_needs_one_who_still_is),
+        CLAIM(an_actor_may_write_for_as_long_as_the_session_lives),
         CLAIM(sessions_are_listed_by_login_oldest_first_up_to_the_limit),
     };
 #undef CLAIM
