@@ -118,8 +118,10 @@ void token_memory_keep(struct token_memory *memory, const char *token, size_t le
         return;
     assert(claims->use == TOKEN_ACCESS);
     forget(set->tokens[last]);
-    memmove(set->tokens + 1, set->tokens, last * sizeof set->tokens[0]);
-    memmove(set->tags + 1, set->tags, last * sizeof set->tags[0]);
+    for (size_t i = last; i > 0; i--) {
+        set->tokens[i] = set->tokens[i - 1];
+        set->tags[i] = set->tags[i - 1];
+    }
     set->tokens[0] = memory_zeroed(sizeof *set->tokens[0] + length);
     set->tokens[0]->claims = *claims;
     set->tokens[0]->length = length;

@@ -595,6 +595,19 @@ def test_a_flood_of_other_names_does_not_wash_away_who_is_held_up(throttled):
     assert_held_up(wrong(api, name, here))
 
 
+def test_a_full_table_gives_up_the_oldest_and_counts_the_newest(throttled):
+    """1,000 entries is the least there can be: further names take the places of those that failed longest ago."""
+    api = throttled(LOGIN_FREE=2, NETWORK_FREE=1000000, ENTRIES_MAX=1000, LOGIN_FORGET_SECONDS=86400).api()
+    oldest, newest, flood = elsewhere(), elsewhere(), elsewhere()
+    failures(api, "oldest", oldest, 1)
+    for number in range(1200):
+        assert wrong(api, f"flood_{number}", flood, "x").status_code == 401
+    failures(api, "newest", newest, 2)
+    assert_held_up(wrong(api, "newest", newest))
+    failures(api, "oldest", oldest, 2)  # the very first is forgotten, or the second of these were held up
+    assert_held_up(wrong(api, "oldest", oldest))
+
+
 # --- off -----------------------------------------------------------------------------------------------------------------------
 
 def test_off_turns_all_of_it_off(start_system):
