@@ -118,6 +118,13 @@ static void admin_answer(struct admin *admin)
         answer_sentence(&admin->x, admin->event == AUDIT_USER_DELETED ? "User deleted" : "Sessions ended");
 }
 
+/* An administrator when the token was judged, and none any more. */
+static void admin_refuse(struct admin *admin)
+{
+    caller_audit_refusal(&admin->caller, &admin->x, &admin->client);
+    store_call_fail(&admin->call);
+}
+
 static void admin_committed(struct store_call *call)
 {
     struct admin *admin = H2O_STRUCT_FROM_MEMBER(struct admin, call, call);
@@ -128,6 +135,8 @@ static void admin_committed(struct store_call *call)
         reply_fault(call->x, FAULT_USER_NOT_FOUND);
     else if (call->write.outcome == STORE_LAST_ADMIN)
         reply_fault(call->x, FAULT_LAST_ADMIN);
+    else if (call->write.outcome == STORE_ACTOR_NO_ADMIN)
+        admin_refuse(admin);
     else
         store_call_fail(call);
 }

@@ -50,6 +50,13 @@ bool caller_read(struct caller *caller, struct exchange *x)
     return true;
 }
 
+void caller_audit_refusal(const struct caller *caller, const struct exchange *x, const struct client *client)
+{
+    audit_log(AUDIT_ADMIN_REFUSED,
+              &(struct audit){
+                  .x = x, .client = client, .actor_id = caller->user.id, .session_id = caller->session_id});
+}
+
 void caller_sign(const struct caller *caller, struct store_write *write)
 {
     write->actor.user_id = caller->user.id;
@@ -64,9 +71,7 @@ bool caller_read_admin(struct caller *caller, struct exchange *x, const struct c
     caller->is_asked_as_admin = true;
     if (caller->user.is_admin)
         return true;
-    audit_log(AUDIT_ADMIN_REFUSED,
-              &(struct audit){
-                  .x = x, .client = client, .actor_id = caller->user.id, .session_id = caller->session_id});
+    caller_audit_refusal(caller, x, client);
     reply_fault(x, FAULT_ADMIN_RIGHTS_REQUIRED);
     return false;
 }

@@ -23,6 +23,9 @@ bool caller_read(struct caller *caller, struct exchange *x);
 /* The same, of an administrator: others get 403, which is audited. Decided by the store, not by the token. */
 bool caller_read_admin(struct caller *caller, struct exchange *x, const struct client *client);
 
+/* The event of a 403 that caller_read_admin, or the store later, decided. */
+void caller_audit_refusal(const struct caller *caller, const struct exchange *x, const struct client *client);
+
 /* The write is the caller's: judged once more when it is made (storage/store_write.h). */
 void caller_sign(const struct caller *caller, struct store_write *write);
 

@@ -89,8 +89,11 @@ int munmap(void *at, size_t size)
 
     if (memory == NULL || size < HASH_MEMORY_MIN_BYTES || size > HASH_MEMORY_MAX_BYTES)
         return own_munmap(at, size);
+    /* Whether the one kept before goes is nothing to this caller. */
     void *const old = memory->at;
     const size_t old_size = memory->size;
     *memory = (struct hash_memory){at, size};
-    return old == NULL ? 0 : own_munmap(old, old_size);
+    if (old != NULL)
+        (void)own_munmap(old, old_size);
+    return 0;
 }

@@ -14,7 +14,7 @@
 #include "core/memory.h"
 #include "core/reply.h"
 
-#define WORKER_NICE     19
+#define WORKER_NICE     10
 #define STORE_BATCH_MAX 256
 /* A login verifies one hash and may renew it, a changed password takes two as well. */
 #define HASHES_PER_LOGIN 2

@@ -16,10 +16,12 @@
 
 #include "auth/hash_memory.h"
 #include "auth/password_format.h"
+#include "core/yielder.h"
 
 struct password_hasher {
     struct crypt_data data;
     struct hash_memory memory;
+    struct yielder yielder;
 };
 
 _Static_assert(PASSWORD_MAX_BYTES == CRYPT_MAX_PASSPHRASE_SIZE - 1, "the longest password is libxcrypt's");
@@ -32,6 +34,7 @@ struct password_hasher *password_hasher_open(void)
         fputs("token-relay: out of memory for hashing passwords\n", stderr);
         abort();
     }
+    yielder_open(&hasher->yielder);
     return hasher;
 }
 
@@ -39,6 +42,7 @@ void password_hasher_close(struct password_hasher *hasher)
 {
     if (hasher == NULL)
         return;
+    yielder_close(&hasher->yielder);
     hash_memory_rest(&hasher->memory);
     password_wipe(hasher, sizeof *hasher);
     free(hasher);
@@ -72,8 +76,12 @@ static const char *hasher_run(struct password_hasher *hasher, const char *passwo
     data->input[length] = '\0';
     errno = 0;
     hash_memory_use(&hasher->memory);
+    yielder_start(&hasher->yielder); /* here alone: whoever gives way may hold no lock */
     const char *result = crypt_rn(data->input, setting, data, (int)sizeof *data);
+    const int error = errno;
+    yielder_stop(&hasher->yielder);
     hash_memory_use(NULL);
+    errno = error;
     password_wipe(data->input, sizeof data->input);
     assert(result == NULL || result[0] == '$');
     return result;

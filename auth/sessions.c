@@ -15,8 +15,7 @@
 #include "core/memory.h"
 #include "core/reply.h"
 
-#define SESSIONS_MAX 10000 /* nobody has more: SESSIONS_PER_USER_MAX, core/config.def */
-#define SHOWN_MAX    1000  /* the newest; an answer has a limit */
+#define SHOWN_MAX 1000 /* the newest; an answer has a limit */
 
 static void add_session(struct buffer *out, const struct session *session, const char *own_id)
 {
@@ -54,6 +53,23 @@ static void answer_sessions(struct exchange *x, const struct session *sessions, 
     buffer_close(&detail);
 }
 
+/* All of a user's sessions, to be freed by the caller; NULL: the store failed. */
+static struct session *list_all(struct exchange *x, uint64_t user_id, size_t *count)
+{
+    struct user_store *store = auth_of(x)->store;
+    size_t limit = auth_of(x)->config->sessions_per_user_max;
+
+    for (;; limit *= 2) { /* more than the setting allows are only where it was lowered since */
+        struct session *sessions = memory_zeroed((limit + 1) * sizeof *sessions);
+        const bool found = user_store_list_sessions(store, user_id, limit + 1, sessions, count) == STORE_OK;
+        if (found && *count <= limit)
+            return sessions;
+        free(sessions);
+        if (!found)
+            return NULL;
+    }
+}
+
 void sessions_list_handle(struct exchange *x)
 {
     struct caller caller;
@@ -61,9 +77,8 @@ void sessions_list_handle(struct exchange *x)
 
     if (!caller_read(&caller, x))
         return;
-    struct session *sessions = memory_zeroed(SESSIONS_MAX * sizeof *sessions);
-    if (user_store_list_sessions(auth_of(x)->store, caller.user.id, SESSIONS_MAX, sessions, &count) ==
-        STORE_OK) {
+    struct session *sessions = list_all(x, caller.user.id, &count);
+    if (sessions != NULL) {
         const size_t hidden = count > SHOWN_MAX ? count - SHOWN_MAX : 0; /* they come oldest first */
         answer_sessions(x, sessions + hidden, count - hidden, caller.session_id);
     } else {

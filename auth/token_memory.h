@@ -6,7 +6,8 @@
  * Bounded: a token has four places, found by the bytes of its signature, and a newer one takes that of the
  * oldest of them. (With one place each, an eighth of 1,000 tokens in 8,192 places would share one, and be
  * verified over and over.) One per loop, so that nothing is locked. Compared whole and in constant time, so
- * that time tells nothing about tokens in memory.
+ * that time tells nothing about tokens in memory (but whether one's signature ends alike: a hash of that is
+ * looked at first, and who knows it has the token).
  */
 #ifndef AUTH_TOKEN_MEMORY_H
 #define AUTH_TOKEN_MEMORY_H

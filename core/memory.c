@@ -21,10 +21,14 @@ static void *must(void *at)
 
 /* glibc's calloc (2.36) goes past the thread's cache of freed blocks, which malloc takes from without a lock:
  * for what is made and freed with each request that is most of the price. Large ones are left to calloc, for
- * fresh pages are zero. */
+ * fresh pages are zero. Not memset, or GCC would make calloc of the two. */
 void *memory_zeroed(size_t size)
 {
-    return size > CACHED_MAX_BYTES ? must(calloc(1, size)) : memset(must(malloc(size)), 0, size);
+    if (size > CACHED_MAX_BYTES)
+        return must(calloc(1, size));
+    void *at = must(malloc(size));
+    explicit_bzero(at, size);
+    return at;
 }
 
 void *memory_resized(void *at, size_t size)

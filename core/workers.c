@@ -12,7 +12,6 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
-#include "core/yielder.h"
 
 #define REST_AFTER_MS 200
 
@@ -82,7 +81,7 @@ static void finish(struct task *task)
     job->done(job);
 }
 
-static void work(struct workers *workers, struct job *job, void *state, struct yielder *yielder)
+static void work(struct workers *workers, struct job *job, void *state)
 {
     const uint64_t started_us = clock_monotonic_us();
 
@@ -93,9 +92,7 @@ static void work(struct workers *workers, struct job *job, void *state, struct y
         job->outcome = JOB_TOO_OLD;
     } else {
         job->outcome = JOB_RAN;
-        yielder_start(yielder);
         job->run(job, state);
-        yielder_stop(yielder);
         job->run_us = clock_monotonic_us() - started_us;
     }
     job->task.run = finish;
@@ -117,14 +114,11 @@ static void *worker(void *argument)
     struct workers *workers = argument;
     const struct workers_options *options = &workers->options;
     void *state = options->open_state == NULL ? NULL : options->open_state(options->context);
-    struct yielder yielder;
     struct job *job;
 
     lower_priority(options->nice);
-    yielder_open(&yielder);
     while ((job = take(workers, state)) != NULL)
-        work(workers, job, state, &yielder);
-    yielder_close(&yielder);
+        work(workers, job, state);
     if (options->close_state != NULL)
         options->close_state(state);
     return NULL;

@@ -9,10 +9,25 @@
 
 #define INTERVAL_NS 1000000
 
+static _Thread_local struct yielder *of_this_thread;
+
+static void set(struct yielder *yielder, long delay_ns)
+{
+    const struct itimerspec time = {.it_value.tv_nsec = delay_ns};
+
+    if (yielder->has_timer)
+        timer_settime(yielder->timer, 0, &time, NULL);
+}
+
+/* Async-signal-safe (signal-safety(7)): two system calls, which do not fail and so leave errno as it is. */
 static void on_signal(int number)
 {
+    struct yielder *yielder = of_this_thread;
+
     (void)number;
-    (void)sched_yield(); /* a system call and nothing else: errno stays, for it cannot fail */
+    (void)sched_yield();
+    if (yielder != NULL && yielder->is_started)
+        set(yielder, INTERVAL_NS);
 }
 
 /* For the process, once; only a thread with a yielder gets the signal. */
@@ -40,20 +55,16 @@ void yielder_close(struct yielder *yielder)
     yielder->has_timer = false;
 }
 
-static void set(struct yielder *yielder, long interval_ns)
-{
-    const struct itimerspec time = {.it_interval.tv_nsec = interval_ns, .it_value.tv_nsec = interval_ns};
-
-    if (yielder->has_timer)
-        timer_settime(yielder->timer, 0, &time, NULL);
-}
-
 void yielder_start(struct yielder *yielder)
 {
+    of_this_thread = yielder;
+    yielder->is_started = 1;
     set(yielder, INTERVAL_NS);
 }
 
 void yielder_stop(struct yielder *yielder)
 {
+    yielder->is_started = 0;
     set(yielder, 0);
+    of_this_thread = NULL;
 }

@@ -46,11 +46,19 @@ static bool is_well_formed_session(const struct session *session)
            session_end_us(session) >= 0;
 }
 
+/* Nobody's, or whole: an actor without a session would pass unjudged. */
+static bool is_well_formed_actor(const struct store_actor *actor)
+{
+    if (actor->session_id[0] == '\0')
+        return actor->user_id == 0 && !actor->must_be_admin;
+    return is_closed(actor->session_id, SESSION_ID_LENGTH) && actor->user_id != 0;
+}
+
 /* Ids that come from a token may be anything that is closed: they name no session then. */
 bool store_write_is_well_formed(const struct store_write *write)
 {
     const struct session *session = &write->session;
-    if (!is_closed(write->actor.session_id, SESSION_ID_LENGTH))
+    if (!is_well_formed_actor(&write->actor))
         return false;
     switch (write->kind) {
     case STORE_CREATE_USER:

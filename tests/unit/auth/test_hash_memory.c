@@ -1,4 +1,5 @@
 // links: auth/hash_memory.c auth/password.c auth/password_format.c
+// links: core/yielder.c
 // libs: crypt crypto
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <crypt.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,6 +121,27 @@ static void rest_gives_back(void **state)
     hash_memory_rest(&memory); /* nothing is left to give */
 }
 
+/* libxcrypt's own calls come here: if they went elsewhere one day, logins would be slow again. */
+static void libxcrypt_takes_its_memory_from_here(void **state)
+{
+    static struct crypt_data data;
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+
+    (void)state;
+    assert_non_null(crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof setting));
+    assert_non_null(crypt_rn("a password", setting, &data, sizeof data));
+    void *const first = memory.at;
+    assert_non_null(first);
+    assert_in_range(memory.size, 16 * MIB, 18 * MIB);
+    memset(first, 7, memory.size);
+    assert_non_null(crypt_rn("a password", setting, &data, sizeof data));
+    assert_ptr_equal(memory.at, first);
+    for (size_t i = 0; i < memory.size; i += 4096)
+        if (((unsigned char *)first)[i] != 7)
+            return; /* it was used */
+    fail_msg("nothing was written to the memory that was handed out");
+}
+
 /* Of each method that wants much memory: in memory that another password's hash has left behind. */
 static void hashes_in_used_memory_are_right(void **state)
 {
@@ -157,6 +180,7 @@ int main(void)
         CLAIM(another_size_or_kind_is_not_what_is_kept),
         CLAIM(the_small_and_the_huge_are_not_kept),
         CLAIM(outside_of_a_hash_nothing_is_kept),
+        CLAIM(libxcrypt_takes_its_memory_from_here),
         CLAIM(rest_gives_back),
         CLAIM(hashes_in_used_memory_are_right),
     };

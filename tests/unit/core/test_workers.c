@@ -1,4 +1,4 @@
-// links: core/workers.c core/yielder.c core/loop.c core/clock.c core/memory.c
+// links: core/workers.c core/loop.c core/clock.c core/memory.c
 // libs: h2o-evloop ssl crypto pthread
 // tsan
 #include <setjmp.h>
@@ -466,7 +466,7 @@ static void a_worker_without_a_job_rests_once_and_again_after_the_next_job(void 
     }
     workers_close(workers);
     sem_getvalue(&rested, &count);
-    assert_int_equal(count, 0);
+    assert_in_range(count, 0, 1); /* it may rest once more before it ends */
     sem_destroy(&rested);
 }
 
