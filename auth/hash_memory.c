@@ -1,12 +1,11 @@
 #include "auth/hash_memory.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
+
+#include "core/interpose.h"
 
 /* Less is not worth keeping. */
 #define HASH_MEMORY_MIN_BYTES ((size_t)1024 * 1024)
@@ -23,11 +22,7 @@ static void *own(_Atomic(void *) *known, const char *name)
 
     if (function != NULL)
         return function;
-    function = dlsym(RTLD_NEXT, name);
-    if (function == NULL) {
-        fprintf(stderr, "token-relay: %s is missing\n", name);
-        abort();
-    }
+    function = interpose_next(name);
     atomic_store_explicit(known, function, memory_order_relaxed);
     return function;
 }

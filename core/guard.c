@@ -1,13 +1,11 @@
 #include "core/guard.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <h2o.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "core/connection.h"
 #include "core/guard_limits.h"
+#include "core/interpose.h"
 
 /* RFC 9113, section 7; H2O returns them negative. */
 #define ERROR_PROTOCOL          (-1)
@@ -51,22 +49,13 @@ static struct {
 struct guard_limits guard_limits = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 atomic_bool guard_is_draining;
 
-static void find(void *function, const char *name)
-{
-    *(void **)function = dlsym(RTLD_NEXT, name);
-    if (*(void **)function == NULL) {
-        fprintf(stderr, "token-relay: %s is missing: this is not the libh2o that it was built for\n", name);
-        abort();
-    }
-}
-
 /* Before main, so that no thread can call one of ours before it knows where to go on. */
 __attribute__((constructor)) static void find_h2o_own(void)
 {
-    find(&h2o_own.parse_headers, "h2o_hpack_parse_headers");
-    find(&h2o_own.stream_reset, "h2o_http2_stream_reset");
-    find(&h2o_own.decode_frame, "h2o_http2_decode_frame");
-    find(&h2o_own.read_start, "h2o_socket_read_start");
+    *(void **)&h2o_own.parse_headers = interpose_next("h2o_hpack_parse_headers");
+    *(void **)&h2o_own.stream_reset = interpose_next("h2o_http2_stream_reset");
+    *(void **)&h2o_own.decode_frame = interpose_next("h2o_http2_decode_frame");
+    *(void **)&h2o_own.read_start = interpose_next("h2o_socket_read_start");
 }
 
 void guard_configure(const struct config *config)

@@ -144,7 +144,7 @@ static bool has_room(const struct listener *listener)
     return atomic_load(&service->connection_count) < room;
 }
 
-/* False: nothing more to accept for now. */
+/* False: nobody waits, or there is no room. */
 static bool accept_one(struct listener *listener)
 {
     if (!has_room(listener)) {

@@ -14,13 +14,11 @@
  * epoll_pwait, because its events carry no socket.
  */
 #include <assert.h>
-#include <dlfcn.h>
 #include <h2o.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "core/connection.h"
+#include "core/interpose.h"
 
 static struct {
     __typeof__(epoll_ctl) *epoll_ctl;
@@ -28,20 +26,11 @@ static struct {
     __typeof__(h2o_socket_close) *socket_close;
 } own;
 
-static void find(void *function, const char *name)
-{
-    *(void **)function = dlsym(RTLD_NEXT, name);
-    if (*(void **)function == NULL) {
-        fprintf(stderr, "token-relay: %s is missing\n", name);
-        abort();
-    }
-}
-
 __attribute__((constructor)) static void find_own(void)
 {
-    find(&own.epoll_ctl, "epoll_ctl");
-    find(&own.epoll_wait, "epoll_wait");
-    find(&own.socket_close, "h2o_socket_close");
+    *(void **)&own.epoll_ctl = interpose_next("epoll_ctl");
+    *(void **)&own.epoll_wait = interpose_next("epoll_wait");
+    *(void **)&own.socket_close = interpose_next("h2o_socket_close");
 }
 
 static _Thread_local int waited_for = -1; /* libh2o's epoll on this thread */

@@ -1,5 +1,6 @@
 // links: auth/hash_memory.c auth/password.c auth/password_format.c
 // links: core/yielder.c
+// links: core/interpose.c
 // libs: crypt crypto
 #include <setjmp.h>
 #include <stdarg.h>

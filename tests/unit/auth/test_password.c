@@ -1,5 +1,6 @@
 // links: auth/password.c auth/hash_memory.c auth/password_format.c
 // links: core/yielder.c
+// links: core/interpose.c
 // libs: crypt crypto
 /*
  * Hashes of other programs are verified, hashes that must not be run are not, and each call into libxcrypt

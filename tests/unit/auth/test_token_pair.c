@@ -1,6 +1,7 @@
 // links: auth/token_pair.c auth/token.c auth/password.c auth/hash_memory.c auth/password_format.c
 // links: core/yielder.c
 // links: core/buffer.c core/memory.c
+// links: core/interpose.c
 // libs: jwt crypt crypto
 #include <setjmp.h>
 #include <stdarg.h>

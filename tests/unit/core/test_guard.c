@@ -1,5 +1,6 @@
 // links: core/guard.c core/guard_self_test.c core/connection.c core/address_slot.c
 // links: core/loop.c core/clock.c core/memory.c
+// links: core/interpose.c
 // libs: h2o-evloop ssl crypto pthread
 #include <setjmp.h>
 #include <signal.h>
