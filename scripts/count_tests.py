@@ -2,7 +2,8 @@
 """Counts the tests in the JUnit files of ctest and pytest.
 
 Prints `PASSED FAILED SKIPPED`. For ctest each cmocka function counts, read from the program's output; a program
-that breaks off, does not start or runs no test at all counts as one that failed, and is named on standard error.
+that breaks off, does not start or runs no test at all counts as one that failed. Standard error names what failed,
+a line each.
 
 Usage: count_tests.py ctest|pytest FILE
 """
@@ -25,20 +26,27 @@ def count_program(case):
     output = case.findtext("system-out") or ""
     passed = len(PASSED.findall(output))
     skipped = len(SKIPPED.findall(output)) // 2  # each is named once more in the summary
-    failed = len(set(FAILED.findall(output)))
+    claims = sorted({claim.strip() for claim in FAILED.findall(output)})
+    failed = len(claims)
     if case.get("status") == "run":
         if passed + skipped == 0:
             say(f"{name}: ran no test")
             return 0, 1, 0
         return passed, failed, skipped
-    say(f"{name}: {failed} failed" if failed else f"{name}: did not run to a good end")
+    for claim in claims:
+        say(f"{name}: {claim}")
+    if not claims:
+        say(f"{name}: did not run to a good end")
     return passed, max(failed, 1), skipped
 
 
 def count_case(case):
     """Outcome of one pytest case."""
-    tags = {child.tag for child in case}
-    if tags & {"failure", "error"}:
+    tags = {child.tag: child for child in case}
+    if tags.keys() & {"failure", "error"}:
+        broken = tags.get("failure", tags.get("error"))
+        why = (broken.get("message") or "").splitlines()
+        say(f"{case.get('classname')}::{case.get('name')}: {why[0] if why else 'no message'}")
         return 0, 1, 0
     return (0, 0, 1) if "skipped" in tags else (1, 0, 0)
 
