@@ -286,7 +286,8 @@ def test_the_replay_window_is_ten_seconds_where_nothing_else_is_set(clocked):
 
 COME_AND_GO = 3000
 CLIENTS = 8
-SLACK_BYTES = 64 * 1024  # of 3,000 sessions that stayed there would be over a megabyte
+SLACK_BYTES = 256 * 1024  # of 3,000 sessions that stayed there would be over a megabyte
+ROUNDS = 4
 
 
 def by_many(api, name, count, live):
@@ -320,14 +321,24 @@ def come_and_go(api, name, count):
     by_many(api, name, count, live)
 
 
+def assert_stops_growing(system, again):
+    """A reader that the machine holds up keeps pages from being used again, so a single round may add some, once;
+    what stays in the store adds to it in every round."""
+    sizes = [system.store_bytes()]
+    for _ in range(ROUNDS):
+        again()
+        sizes.append(system.store_bytes())
+        if sizes[-1] <= sizes[-2] + SLACK_BYTES:
+            return
+    raise AssertionError(f"grows with every round: {sizes}")
+
+
 def test_sessions_that_come_and_go_do_not_grow_the_store(start_system):
     system = start_system(**CHEAP_HASHES, LOG_LEVEL="warn")
     api = system.api()
     name = api.new_user()
     come_and_go(api, name, COME_AND_GO)
-    first = system.store_bytes()
-    come_and_go(api, name, COME_AND_GO)
-    assert system.store_bytes() <= first + SLACK_BYTES
+    assert_stops_growing(system, lambda: come_and_go(api, name, COME_AND_GO))
 
 
 def test_sessions_that_expire_do_not_grow_the_store(clocked):
@@ -341,12 +352,12 @@ def test_sessions_that_expire_do_not_grow_the_store(clocked):
         clock.advance(61 * 60)
         system.restart("auth", **clock.settings)
 
-    for _ in range(3):
-        expire()
-    first = system.store_bytes()
-    for _ in range(3):
-        expire()
-    assert system.store_bytes() <= first + SLACK_BYTES
+    def thrice():
+        for _ in range(3):
+            expire()
+
+    thrice()
+    assert_stops_growing(system, thrice)
     assert len(api.sessions(api.token(name))) == 1
 
 
