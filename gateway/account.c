@@ -27,8 +27,8 @@
 enum token_use {
     TOKEN_UNUSED,
     TOKEN_OPTIONAL,       /* one that is unusable counts as none */
-    TOKEN_NEEDED,         /* missing: 400; unusable: 401 */
-    TOKEN_OR_BODY_NEEDED, /* the same, but a body may stand for it */
+    TOKEN_NEEDED,         /* missing: 400; unusable: 401; but what is wrong with a body comes first */
+    TOKEN_OR_BODY_NEEDED, /* the same; a body may stand for one that is missing */
 };
 
 struct manner {
@@ -78,6 +78,25 @@ static bool body_is_sent(const struct exchange *x)
     return (x->route->flags & ROUTE_TAKES_JSON) && x->req->entity.len > 0;
 }
 
+static void account_refuse_token(struct exchange *x, enum authorization given)
+{
+    if (given == AUTHORIZATION_ABSENT)
+        reply_fault(x, FAULT_AUTHORIZATION_MISSING);
+    else if (given == AUTHORIZATION_OTHER)
+        reply_fault(x, FAULT_TOKEN_REFUSED);
+    else
+        reply_token_refused(x, FAULT_TOKEN_REFUSED);
+}
+
+/* A fault of the body is answered before one of the token, and auth alone knows: it is told in short. */
+static void add_unusable(struct buffer *line, enum authorization given)
+{
+    if (given == AUTHORIZATION_OTHER)
+        buffer_add_text(line, "Authorization: Other -");
+    else if (given == AUTHORIZATION_UNUSABLE)
+        buffer_add_text(line, "Authorization: Bearer -");
+}
+
 /* The line "Authorization: ...", or nothing where none is needed. False: the fault was answered. */
 static bool account_read_token(struct account *account, struct buffer *line)
 {
@@ -98,12 +117,11 @@ static bool account_read_token(struct account *account, struct buffer *line)
     if (use == TOKEN_OPTIONAL ||
         (use == TOKEN_OR_BODY_NEEDED && given == AUTHORIZATION_ABSENT && body_is_sent(x)))
         return true;
-    if (given == AUTHORIZATION_ABSENT)
-        reply_fault(x, FAULT_AUTHORIZATION_MISSING);
-    else if (given == AUTHORIZATION_OTHER)
-        reply_fault(x, FAULT_TOKEN_REFUSED);
-    else
-        reply_token_refused(x, FAULT_TOKEN_REFUSED);
+    if (use == TOKEN_NEEDED && (x->route->flags & ROUTE_TAKES_JSON)) {
+        add_unusable(line, given);
+        return true;
+    }
+    account_refuse_token(x, given);
     return false;
 }
 

@@ -4,12 +4,10 @@ import threading
 
 import pytest
 
+from support.sentences import FULL, LIMITED, MISSING, REFUSED
 from support.system import PASSWORD, TIME, assert_envelope, pairs, unique_name
 
-REFUSED = "Invalid token, access denied"
 LAST = "The last administrator cannot be removed"
-LIMITED = "Welcome, Authenticated user! Limited access."
-FULL = "Welcome, Admin! You have full access."
 KEYS = ["user_id", "username", "email", "is_admin", "is_active", "created_at", "updated_at", "deactivated_at"]
 ROUTES = [("GET", "/admin/users"), ("GET", "/admin/users/{id}"), ("PATCH", "/admin/users/{id}"),
           ("DELETE", "/admin/users/{id}"), ("DELETE", "/admin/users/{id}/sessions")]
@@ -53,7 +51,7 @@ def test_others_get_403_and_nothing_happens(api, method, path):
 
 @pytest.mark.parametrize("method, path", ROUTES)
 def test_without_a_good_token_it_is_400_or_401(api, method, path):
-    assert_envelope(ask(api, method, path, None, 1), 400, "Authorization token is missing")
+    assert_envelope(ask(api, method, path, None, 1), 400, MISSING)
     assert_envelope(ask(api, method, path, "a.b.c", 1), 401, REFUSED)
 
 

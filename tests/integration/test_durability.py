@@ -6,6 +6,7 @@ import re
 import threading
 import time
 
+from support.sentences import BUSY, FULL
 from support.system import PASSWORD, assert_envelope
 
 STORM_S = 5
@@ -132,7 +133,7 @@ def test_a_role_set_by_the_command_while_auth_runs_is_kept_over_a_kill(fresh_sys
     fresh_system.kill_service("auth")
     fresh_system.start("auth")
     fresh_system.wait_ready()
-    assert_envelope(api.message(api.token("chosen")), 200, "Welcome, Admin! You have full access.")
+    assert_envelope(api.message(api.token("chosen")), 200, FULL)
 
 
 def test_a_full_store_refuses_what_grows_it_with_503_and_keeps_serving(start_system):
@@ -148,7 +149,7 @@ def test_a_full_store_refuses_what_grows_it_with_503_and_keeps_serving(start_sys
         created.append(name)
     assert len(created) > 50
     for refused in (answer, api.login(created[0])):
-        assert_envelope(refused, 503, "Service is busy. Please try again later.")
+        assert_envelope(refused, 503, BUSY)
         assert int(refused.headers["Retry-After"]) >= 1
     assert_envelope(api.message(token), 200)
     statuses = []

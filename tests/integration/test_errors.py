@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from support import wire
+from support.sentences import BUSY, MISSING, REFUSED
 from support.system import PASSWORD, assert_envelope, pairs, unique_name
 
 JSON = [("Content-Type", "application/json")]
@@ -137,6 +138,34 @@ def test_415_comes_before_422(system, version):
 
 def test_422_comes_before_401(api):
     assert_envelope(api.post("/user/login", {"username": 5, "password": "x"}), 422)
+
+
+UNAUTHORIZED = [  # Authorization lines, the refusal
+    ([], 400, MISSING),
+    (["Bearer"], 400, MISSING),
+    (["Basic eDp5"], 401, REFUSED),
+    (["a.b.c"], 401, REFUSED),
+    (["Bearer not-a-jws"], 401, REFUSED),
+    (["Bearer a.b.c", "Bearer a.b.c"], 401, REFUSED),
+    (["Bearer " + "x" * 5000], 401, REFUSED),
+]
+
+
+@pytest.mark.parametrize("lines, status, detail", UNAUTHORIZED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize("method, path, good, bad", [
+    ("PUT", "/user/password", {"current_password": PASSWORD, "new_password": PASSWORD + "-2"}, {"new_password": 5}),
+    ("PATCH", "/admin/users/1", {"is_active": False}, {"is_active": "no"}),
+], ids=["password", "admin"])
+def test_422_comes_before_a_missing_or_unusable_token(system, version, method, path, good, bad, lines, status, detail):
+    headers = JSON + [("Authorization", line) for line in lines]
+    for body in (json.dumps(bad).encode(), b"{", b""):
+        assert_envelope(system.ask(version, method, path, headers, body), 422)
+    answer = system.ask(version, method, path, headers, json.dumps(good).encode())
+    assert_envelope(answer, status, detail)
+    alike = system.ask(version, "GET", "/user/me", headers[len(JSON):])
+    assert_envelope(alike, status, detail)
+    for name in ("WWW-Authenticate", "Error-Code"):
+        assert answer.headers.get(name) == alike.headers.get(name)
 
 
 def test_422_comes_before_409(api):
@@ -308,7 +337,7 @@ def test_a_full_queue_is_503_with_retry_after(start_system):
     busy = [answer for answer in answers if answer.status_code != 401]
     assert busy and len(busy) < 64
     for answer in busy:
-        assert_envelope(answer, 503, "Service is busy. Please try again later.")
+        assert_envelope(answer, 503, BUSY)
         assert int(answer.headers["Retry-After"]) >= 1
     assert_envelope(system.api().login(name), 200)
 

@@ -11,14 +11,12 @@ import pytest
 from support import wire
 from support.fake_upstream import FakeUpstream, answer, close_at_once
 from support.process import wait_until
+from support.sentences import AUTH_DOWN, MISSING, REFUSED
 from support.system import System, assert_envelope
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"  # of the right shape; judged by the fake
 BEARER = [("Authorization", f"Bearer {TOKEN}")]
 JSON = [("Content-Type", "application/json")]
-AUTH_DOWN = "Auth service is unavailable. Please try again later."
-MISSING = "Authorization token is missing"
-REFUSED = "Invalid token, access denied"
 SID = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-"
 
 PAIR = {"token_type": "bearer", "access_token": "a.a.a", "refresh_token": "r.r.r", "expires_in": 1800}
@@ -227,7 +225,7 @@ BAD = {"no shape": "Bearer abc", "two parts": "Bearer a.b", "too long": "Bearer 
        "bare, no shape": "abc", "wrong bytes": "Bearer a.b.c+"}
 
 
-@each(WITH_TOKEN)
+@each([route for route in WITH_TOKEN if not route.body])
 def test_a_token_is_looked_at_before_auth_is_asked(gateway, version, route):
     for headers in ([], [("Authorization", "")], [("Authorization", "Bearer")]):
         reply = gateway.ask(route, version, headers=[*headers, ("X-A", "b")])
@@ -243,6 +241,18 @@ def test_a_token_is_looked_at_before_auth_is_asked(gateway, version, route):
     assert_envelope(reply, 401, REFUSED)
     assert reply.headers["WWW-Authenticate"] == "Bearer"
     assert gateway.auth.requests == []
+
+
+@each([route for route in WITH_TOKEN if route.body])
+def test_where_a_body_is_judged_first_auth_hears_of_a_bad_token_but_never_what_it_was(gateway, version, route):
+    cases = [([], None), ([""], None), (["Bearer"], None), (["Basic YTpi"], "Other -")]
+    cases += [([value], "Bearer -") for value in BAD.values()]
+    cases += [([f"Bearer {TOKEN}"] * 2, "Bearer -")]
+    for values, told in cases:
+        gateway.auth.forget()
+        gateway.ask(route, version, headers=[("X-A", "b"), *[("Authorization", value) for value in values]])
+        assert gateway.only_request().header("Authorization") == told
+        assert gateway.only_request().body == route.body
 
 
 @each(WITH_TOKEN)

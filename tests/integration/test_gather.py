@@ -13,13 +13,10 @@ import pytest
 from support import wire
 from support.fake_upstream import answer, gathered
 from support.process import wait_until
+from support.sentences import AUTH_DOWN, BUSY, FULL, LIMITED, MESSAGE_DOWN, REFUSED
 from support.system import assert_envelope
 
-AUTH_DOWN = "Auth service is unavailable. Please try again later."
-MESSAGE_DOWN = "Message service is unavailable. Please try again later."
-BUSY = "Service is busy. Please try again later."
-REFUSED = "Invalid token, access denied"
-TEXTS = {True: "Welcome, Admin! You have full access.", False: "Welcome, Authenticated user! Limited access."}
+TEXTS = {True: FULL, False: LIMITED}
 VALID = {"status": 200, "user": "a", "user_id": 1, "is_admin": False}
 GREETING = {"status": 200, "message": TEXTS[False]}
 

@@ -6,12 +6,13 @@ import urllib.parse
 
 import pytest
 
+from support.sentences import FULL, LIMITED
 from support.system import keys, pairs, unique_name
 
 EXPIRED = {"status": 401, "detail": "Token has expired"}
 NOT_VALID = {"status": 401, "detail": "Could not validate credentials"}
-ADMIN = {"status": 200, "message": "Welcome, Admin! You have full access."}
-LIMITED = {"status": 200, "message": "Welcome, Authenticated user! Limited access."}
+ADMIN = {"status": 200, "message": FULL}
+OTHERS = {"status": 200, "message": LIMITED}
 DENIED = {"status": 200, "message": "Access denied. Invalid user."}
 MISSING = {"status": 400, "detail": "Missing 'is_valid' field"}
 
@@ -119,7 +120,7 @@ def test_a_text_with_escapes_is_the_text_it_stands_for(system, people):
 def test_requests_are_answered_in_the_order_asked(system, version):
     roles = [(True, False), (True, True), (False, True), (True, True), (False, False), (True, False)]
     answer = call(system, "message", [{"is_valid": valid, "is_admin": admin} for valid, admin in roles], version)
-    assert_results(answer, [LIMITED, ADMIN, DENIED, ADMIN, DENIED, LIMITED])
+    assert_results(answer, [OTHERS, ADMIN, DENIED, ADMIN, DENIED, OTHERS])
 
 
 def test_an_absent_field_and_a_wrong_type_are_that_entrys_own(system):
@@ -144,7 +145,7 @@ def test_what_is_no_object_is_422_for_that_entry(system, rubbish):
     """As it is for the single form's body."""
     good = {"is_valid": True, "is_admin": False}
     got = call(system, "message", [good, rubbish, good]).json()["results"]
-    assert got[0] == got[2] == LIMITED
+    assert got[0] == got[2] == OTHERS
     assert got[1]["status"] == 422 and list(got[1]) == ["status", "detail"]
 
 

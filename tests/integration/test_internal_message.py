@@ -4,10 +4,9 @@ import json
 
 import pytest
 
+from support.sentences import FULL, LIMITED
 from support.system import keys
 
-ADMIN = "Welcome, Admin! You have full access."
-LIMITED = "Welcome, Authenticated user! Limited access."
 DENIED = "Access denied. Invalid user."
 MISSING = "Missing 'is_valid' field"
 
@@ -17,7 +16,7 @@ def get_message(system, body, headers=None):
 
 
 @pytest.mark.parametrize("is_valid, is_admin, message", [
-    (True, True, ADMIN), (True, False, LIMITED), (False, True, DENIED), (False, False, DENIED),
+    (True, True, FULL), (True, False, LIMITED), (False, True, DENIED), (False, False, DENIED),
 ])
 def test_the_text_follows_the_role(system, version, is_valid, is_admin, message):
     body = json.dumps({"is_valid": is_valid, "is_admin": is_admin}).encode()

@@ -6,11 +6,9 @@ import time
 import pytest
 
 from support import wire
+from support.sentences import LIMITED, MISSING, REFUSED
 from support.system import assert_envelope, bearer
 
-REFUSED = "Invalid token, access denied"
-LIMITED = "Welcome, Authenticated user! Limited access."
-MISSING = "Authorization token is missing"
 
 
 def test_logout_answers_logged_out_and_ends_the_session(api):

@@ -4,9 +4,9 @@ import urllib.parse
 
 import pytest
 
+from support.sentences import MISSING, REFUSED
 from support.system import PASSWORD, TIME, assert_envelope, bearer, pairs, unique_name
 
-REFUSED = "Invalid token, access denied"
 
 
 def test_me_tells_who_one_is_in_this_order(api):
@@ -41,7 +41,7 @@ def test_me_keeps_the_spelling_of_the_signup(api):
 
 def test_me_needs_a_token(api):
     answer = api.me(None)
-    assert_envelope(answer, 400, "Authorization token is missing")
+    assert_envelope(answer, 400, MISSING)
     answer = api.me("a.b.c")
     assert_envelope(answer, 401, REFUSED)
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'

@@ -4,12 +4,9 @@ import time
 
 import pytest
 
+from support.sentences import FULL, LIMITED, MISSING, REFUSED
 from support.system import assert_envelope, keys
 
-ADMIN = "Welcome, Admin! You have full access."
-LIMITED = "Welcome, Authenticated user! Limited access."
-MISSING = "Authorization token is missing"
-REFUSED = "Invalid token, access denied"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +31,7 @@ def assert_refused(answer, token_given=True):
 
 
 def test_an_administrator_is_welcomed_as_one(api):
-    assert_envelope(api.message(api.token(api.new_user(is_admin=True))), 200, ADMIN)
+    assert_envelope(api.message(api.token(api.new_user(is_admin=True))), 200, FULL)
 
 
 def test_any_other_user_is_welcomed_with_limited_access(api):
@@ -160,7 +157,7 @@ def test_a_role_takes_effect_at_the_next_request(api):
     token = api.token(name)
     assert_envelope(api.message(token), 200, LIMITED)
     api.system.user("promote", name)
-    assert_envelope(api.message(token), 200, ADMIN)
+    assert_envelope(api.message(token), 200, FULL)
     keeper = api.new_user(is_admin=True)  # the last administrator could not be demoted
     assert keeper != name
     api.system.user("demote", name)

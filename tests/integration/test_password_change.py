@@ -3,10 +3,9 @@
 import pytest
 
 from support.process import wait_until
+from support.sentences import LIMITED, MISSING, REFUSED, TOO_MANY
 from support.system import CHEAP_HASHES, PASSWORD, assert_envelope, bearer
 
-REFUSED = "Invalid token, access denied"
-LIMITED = "Welcome, Authenticated user! Limited access."
 NEW = "a new password, not common at all"
 
 
@@ -45,7 +44,7 @@ def test_a_wrong_current_password_is_403_and_changes_nothing(api):
 
 def test_it_needs_a_token(api):
     body = {"current_password": PASSWORD, "new_password": NEW}
-    assert_envelope(api.request("PUT", "/user/password", body=body), 400, "Authorization token is missing")
+    assert_envelope(api.request("PUT", "/user/password", body=body), 400, MISSING)
     assert_envelope(api.request("PUT", "/user/password", "a.b.c", body), 401, REFUSED)
 
 
@@ -100,7 +99,7 @@ def test_wrong_ones_are_throttled_like_logins_and_share_their_count(start_system
         assert_envelope(api.login(name, "wrong-" + PASSWORD), 401)
     for answer in (api.change_password(token, "wrong-" + PASSWORD, NEW), api.change_password(token, PASSWORD, NEW),
                    api.login(name)):
-        assert_envelope(answer, 429, "Too many attempts. Please try again later.")
+        assert_envelope(answer, 429, TOO_MANY)
         assert int(answer.headers["Retry-After"]) >= 1
     assert_envelope(api.message(token), 200, LIMITED)
     wait_until(lambda: api.login(name).status_code == 200, 5, "the wait to be over")

@@ -9,10 +9,9 @@ import pytest
 from support import wire
 from support.concurrent import all_at_once
 from support.process import wait_until
+from support.sentences import FULL, LIMITED, REFUSED
 from support.system import assert_envelope, pairs
 
-REFUSED = "Invalid token, access denied"
-LIMITED = "Welcome, Authenticated user! Limited access."
 PAIR = ("access_token", "refresh_token")
 
 
@@ -92,7 +91,7 @@ def test_a_refreshed_token_tells_what_the_user_is_now(api):
     tokens = api.tokens(api.new_user())
     api.system.user("promote", api.system.claims(tokens["access_token"])["sub"])
     second = api.refreshed(tokens["refresh_token"])
-    assert_envelope(api.message(second["access_token"]), 200, "Welcome, Admin! You have full access.")
+    assert_envelope(api.message(second["access_token"]), 200, FULL)
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ import threading
 import pytest
 
 from support.clock import Clock
+from support.sentences import FULL, LIMITED, REFUSED
 from support.system import PASSWORD, assert_envelope, unique_name
 
-REFUSED = "Invalid token, access denied"
-LIMITED = "Welcome, Authenticated user! Limited access."
 HOW = pytest.mark.parametrize("how", ["stop", "kill"])
 
 
@@ -183,5 +182,5 @@ def test_a_role_and_a_state_set_over_the_api_are_kept_over_a_kill(fresh_system):
         assert api.signup(name).status_code == 201
         assert_envelope(api.request("PATCH", f"/admin/users/{api.user_id(name)}", admin, change), 200)
     fresh_system.restart("auth", "kill")
-    assert_envelope(api.message(api.token(promoted)), 200, "Welcome, Admin! You have full access.")
+    assert_envelope(api.message(api.token(promoted)), 200, FULL)
     assert_envelope(api.login(stopped, PASSWORD), 401)

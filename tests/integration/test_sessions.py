@@ -9,10 +9,9 @@ import time
 import pytest
 
 from support.clock import Clock
+from support.sentences import LIMITED, MISSING, REFUSED
 from support.system import BEHIND_A_PROXY, CHEAP_HASHES, PASSWORD, TIME, assert_envelope, at, pairs
 
-REFUSED = "Invalid token, access denied"
-LIMITED = "Welcome, Authenticated user! Limited access."
 KEYS = ["sid", "created_at", "refreshed_at", "ends_at", "client_address", "user_agent", "current"]
 DAY_S = 24 * 3600
 
@@ -151,7 +150,7 @@ def test_what_is_no_session_id_is_404(api, sid):
 
 @pytest.mark.parametrize("method, path", [("GET", "/user/sessions"), ("DELETE", "/user/sessions/" + "A" * 22)])
 def test_sessions_need_a_token(api, method, path):
-    assert_envelope(api.request(method, path), 400, "Authorization token is missing")
+    assert_envelope(api.request(method, path), 400, MISSING)
     assert_envelope(api.request(method, path, "a.b.c"), 401, REFUSED)
 
 

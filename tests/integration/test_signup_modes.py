@@ -3,6 +3,7 @@
 import pytest
 
 from support.process import StartFailed
+from support.sentences import FULL
 from support.system import PASSWORD, assert_envelope, bearer, unique_name
 
 
@@ -42,7 +43,7 @@ def test_admin_lets_administrators_make_administrators(start_system):
     admin = api.token(add(system, "boss", "--admin"))
     name = unique_name()
     assert_envelope(api.signup(name, is_admin=True, headers=bearer(admin)), 201)
-    assert_envelope(api.message(api.token(name)), 200, "Welcome, Admin! You have full access.")
+    assert_envelope(api.message(api.token(name)), 200, FULL)
 
 
 def test_admin_counts_what_the_administrator_is_now(start_system):

@@ -8,12 +8,10 @@ import time
 import pytest
 
 from support.process import ROOT
+from support.sentences import FULL, LIMITED, REFUSED
 from support.system import PASSWORD, System, assert_envelope
 
 OLD_PASSWORD = "a password of the version before"
-REFUSED = "Invalid token, access denied"
-LIMITED = "Welcome, Authenticated user! Limited access."
-FULL = "Welcome, Admin! You have full access."
 FIXTURE = ROOT / "tests" / "fixtures" / "store-format-1.txt"
 
 

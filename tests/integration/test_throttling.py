@@ -11,9 +11,9 @@ from support import wire
 from support.clock import Clock
 from support.concurrent import all_at_once
 from support.process import wait_until
+from support.sentences import TOO_MANY
 from support.system import BEHIND_A_PROXY, CHEAP_HASHES, PASSWORD, assert_envelope, at, unique_name
 
-TOO_MANY = "Too many attempts. Please try again later."
 WRONG = "wrong-" + PASSWORD
 ITEM = r'"[a-z-]+"((?:;[a-z]+=\d+)+)'
 _hosts = itertools.count(1)

@@ -9,6 +9,7 @@ import time
 import jwt
 import pytest
 
+from support.sentences import REFUSED
 from support.system import assert_envelope
 
 OURS = ("sub", "exp", "uid", "iat", "jti", "sid", "use")
@@ -47,7 +48,7 @@ def assert_accepted(system, token):
 
 
 def assert_refused(system, token):
-    assert_envelope(system.api().message(token), 401, "Invalid token, access denied")
+    assert_envelope(system.api().message(token), 401, REFUSED)
     answer = system.internal("auth", "POST", "/validate-token", headers={"token": token})
     assert (answer.status_code, answer.json()) == (401, {"detail": "Could not validate credentials"})
 
@@ -266,5 +267,5 @@ def test_tokens_of_the_previous_key_are_still_accepted_while_a_new_one_comes_in(
     system.stop("auth")
     system.start("auth", SECRET_KEY=new_key)
     system.wait_ready()
-    assert_envelope(api.message(old_token), 401, "Invalid token, access denied")
+    assert_envelope(api.message(old_token), 401, REFUSED)
     assert_envelope(api.message(new_token), 200)

@@ -14,10 +14,9 @@ from support.fake_upstream import (
 )
 from support.ports import free_port
 from support.process import wait_until
+from support.sentences import AUTH_DOWN, BUSY, LIMITED, MESSAGE_DOWN, REFUSED
 from support.system import PASSWORD, System, assert_envelope, unique_name
 
-AUTH_DOWN = "Auth service is unavailable. Please try again later."
-MESSAGE_DOWN = "Message service is unavailable. Please try again later."
 TIMEOUT_MS = 1000
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"  # of the right shape; judged by the fake
 
@@ -26,7 +25,7 @@ SIGNED_UP = {"detail": "User created successfully, user ID 1!", "user": {"email"
 PAIR = {"token_type": "bearer", "access_token": "a.a.a", "refresh_token": "r.r.r", "expires_in": 1800}
 LOGGED_IN = {"detail": "Login successful", "date_time": "2024-11-21 14:31:34", "token": PAIR}
 VALID = {"status": 200, "user": "a", "user_id": 1, "is_admin": False}  # an entry of auth's answer, and of message's
-GREETING = {"status": 200, "message": "Welcome, Authenticated user! Limited access."}
+GREETING = {"status": 200, "message": LIMITED}
 ENTRIES = {"/validate-tokens": VALID, "/get-messages": GREETING}
 
 GOOD = {
@@ -313,7 +312,7 @@ def test_a_refused_token_is_the_public_401_whatever_auth_called_it(between):
     for sentence in ("Token has expired", "Could not validate credentials"):
         between.auth.on("/validate-tokens", gathered(lambda _token: {"status": 401, "detail": sentence}))
         got = between.get_message()
-        assert_envelope(got, 401, "Invalid token, access denied")
+        assert_envelope(got, 401, REFUSED)
         assert got.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     assert not between.message.requests
 
@@ -581,7 +580,7 @@ def test_too_many_calls_at_once_are_503(start_system, fake_upstream):
                    for _ in range(6)]
         refused = connection.answers(streams[3:])
     for got in refused.values():
-        assert_envelope(got, 503, "Service is busy. Please try again later.")
+        assert_envelope(got, 503, BUSY)
         assert int(got.headers["Retry-After"]) >= 1
     assert len(auth.requests) <= 3
 

@@ -1,0 +1,10 @@
+"""The details that the contract names word for word."""
+
+AUTH_DOWN = "Auth service is unavailable. Please try again later."
+BUSY = "Service is busy. Please try again later."
+FULL = "Welcome, Admin! You have full access."
+LIMITED = "Welcome, Authenticated user! Limited access."
+MESSAGE_DOWN = "Message service is unavailable. Please try again later."
+MISSING = "Authorization token is missing"
+REFUSED = "Invalid token, access denied"
+TOO_MANY = "Too many attempts. Please try again later."
