@@ -88,12 +88,12 @@ static int grows(const struct lmdb_store *store, MDB_txn *txn, const struct stor
 int lmdb_blob_keep(const struct lmdb_store *store, MDB_txn *txn, const struct store_write *write,
                    struct lmdb_result *result)
 {
-    uint64_t pages = 0;
+    bool has_room = true;
     bool more = false;
     int code = grows(store, txn, write, &more);
     if (code == 0 && more)
-        code = lmdb_pages_used(store, txn, &pages);
-    if (code == 0 && more && pages + piece_count(write->blob_length) >= store->pages_mark) {
+        code = lmdb_has_room(store, txn, LMDB_RESERVE_ACCOUNTS, piece_count(write->blob_length), &has_room);
+    if (code == 0 && !has_room) {
         result->outcome = STORE_FULL;
         return 0;
     }

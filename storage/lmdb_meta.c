@@ -92,3 +92,25 @@ int lmdb_pages_used(const struct lmdb_store *store, MDB_txn *txn, uint64_t *out)
     *out = pages;
     return 0;
 }
+
+/* A share of the map, and in a small map what deletions may need; the first above the second by some logins.
+ */
+static const struct {
+    uint64_t divisor;
+    uint64_t pages_min;
+} reserves[LMDB_RESERVE_COUNT] = {
+    [LMDB_RESERVE_ACCOUNTS] = {20, 64},
+    [LMDB_RESERVE_SESSIONS] = {40, 48},
+};
+
+int lmdb_has_room(const struct lmdb_store *store, MDB_txn *txn, enum lmdb_reserve reserve, uint64_t pages,
+                  bool *out)
+{
+    uint64_t used = 0;
+    uint64_t kept = store->pages_max / reserves[reserve].divisor;
+    if (kept < reserves[reserve].pages_min)
+        kept = reserves[reserve].pages_min;
+    int code = lmdb_pages_used(store, txn, &used);
+    *out = used + pages + kept < store->pages_max;
+    return code;
+}

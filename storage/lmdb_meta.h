@@ -19,5 +19,8 @@ int lmdb_meta_had_admin(const struct lmdb_store *store, struct MDB_txn *txn, boo
 int lmdb_meta_count_method(const struct lmdb_store *store, struct MDB_txn *txn, const char *method, int step);
 /* Pages in use as this transaction sees it; what the free list holds is not in use. */
 int lmdb_pages_used(const struct lmdb_store *store, struct MDB_txn *txn, uint64_t *out);
+/* *out: whether `pages` more would leave the reserve alone. */
+int lmdb_has_room(const struct lmdb_store *store, struct MDB_txn *txn, enum lmdb_reserve reserve,
+                  uint64_t pages, bool *out);
 
 #endif

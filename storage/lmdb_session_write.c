@@ -128,12 +128,12 @@ static int open_session(const struct scene *scene, const struct user *user)
 {
     const struct store_write *write = scene->write;
     struct lmdb_result *result = scene->result;
-    uint64_t pages = 0;
+    bool has_room = false;
     result->outcome = session_rules_open(write, user, scene->has_before);
     if (result->outcome != STORE_OK)
         return 0;
-    int code = lmdb_pages_used(scene->store, scene->txn, &pages);
-    if (code == 0 && pages >= scene->store->pages_mark) {
+    int code = lmdb_has_room(scene->store, scene->txn, LMDB_RESERVE_SESSIONS, 0, &has_room);
+    if (code == 0 && !has_room) {
         result->outcome = STORE_FULL;
         return 0;
     }

@@ -27,10 +27,6 @@ static const char *const database_names[LMDB_DATABASE_COUNT] = {
     [LMDB_BLOBS] = "blobs",
 };
 
-/* The high-water mark: a twentieth of the map, and in a small map what a deletion may need. */
-#define MARK_DIVISOR       20
-#define MARK_RESERVE_PAGES 48
-
 static const char *error_text(int code)
 {
     if (code == LMDB_DAMAGED)
@@ -93,10 +89,6 @@ static int measure_file(struct lmdb_store *store)
     if (code != 0)
         return code;
     store->pages_max = info.me_mapsize / stat.ms_psize;
-    uint64_t reserve = store->pages_max / MARK_DIVISOR;
-    if (reserve < MARK_RESERVE_PAGES)
-        reserve = MARK_RESERVE_PAGES;
-    store->pages_mark = store->pages_max > reserve ? store->pages_max - reserve : 0;
     return restore_length(store, (info.me_last_pgno + 1) * stat.ms_psize);
 }
 

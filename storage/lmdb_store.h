@@ -34,6 +34,16 @@ struct lmdb_result {
     uint64_t ended_count;
 };
 
+/*
+ * How many pages of the map nothing of a kind may grow into. Accounts stop first, so that whoever fills the
+ * store with them keeps nobody from logging in; and deletions, which stop never, find the pages they need.
+ */
+enum lmdb_reserve {
+    LMDB_RESERVE_ACCOUNTS, /* and blobs */
+    LMDB_RESERVE_SESSIONS,
+    LMDB_RESERVE_COUNT,
+};
+
 /* Which folder a store is in, whatever its path's spelling. */
 struct lmdb_place {
     dev_t device;
@@ -47,8 +57,7 @@ struct lmdb_store {
     struct lmdb_files files;
     struct MDB_env *env;
     unsigned databases[LMDB_DATABASE_COUNT];
-    uint64_t pages_max;  /* of the map */
-    uint64_t pages_mark; /* from here on nothing may grow */
+    uint64_t pages_max; /* of the map */
     void (*on_problem)(const char *sentence);
     atomic_bool healthy;
 

@@ -141,14 +141,13 @@ static size_t encoded_bytes(const struct user *user)
                               strlen(user->password_method);
 }
 
-/* Above the mark nothing may grow, so that deletions always find the pages they need. */
 static int check_room(const struct change *change, enum store_outcome *outcome)
 {
     if (encoded_bytes(change->after) <= encoded_bytes(change->before))
         return 0;
-    uint64_t pages = 0;
-    int code = lmdb_pages_used(change->store, change->txn, &pages);
-    if (code == 0 && pages >= change->store->pages_mark)
+    bool has_room = false;
+    int code = lmdb_has_room(change->store, change->txn, LMDB_RESERVE_ACCOUNTS, 0, &has_room);
+    if (code == 0 && !has_room)
         *outcome = STORE_FULL;
     return code;
 }

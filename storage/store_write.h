@@ -31,7 +31,7 @@ enum store_outcome {
     STORE_REUSED,          /* the refresh token was spent long ago: the session has been ended */
     STORE_ACTOR_GONE,      /* the actor's session has ended, or its user is gone or inactive */
     STORE_ACTOR_NO_ADMIN,  /* must_be_admin was set, but the actor is no administrator */
-    STORE_FULL,            /* map above its high-water mark, or disk full: deletions still work */
+    STORE_FULL,            /* the map up to its reserve, or the disk, is full: deletions still work */
     STORE_FAILED,          /* the database failed; the reason was handed to on_problem */
 };
 

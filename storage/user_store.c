@@ -256,7 +256,7 @@ const char *store_outcome_sentence(enum store_outcome outcome)
     case STORE_ACTOR_NO_ADMIN:
         return "Only an administrator may do this.";
     case STORE_FULL:
-        return "The user store is full: only deletions work until it has more room.";
+        return "The user store is full: nothing can be added until it has more room.";
     case STORE_FAILED:
         return "The user store failed.";
     }

@@ -346,6 +346,24 @@ static void a_full_map_opens_no_session_but_refreshes_and_ends_them(void **state
     assert_int_equal(open_session(store, ada, "again"), STORE_OK);
 }
 
+static void a_map_full_of_accounts_still_opens_sessions(void **state)
+{
+    (void)state;
+    user_store_close(store);
+    store = store_open_in(folder, 1536 * 1024);
+    char name[32];
+    int count = 0;
+    do {
+        snprintf(name, sizeof(name), "user%d", count++);
+    } while (create_user(store, name, false, NULL) == STORE_OK);
+    for (int i = 0; i < 50; i++) {
+        snprintf(name, sizeof(name), "%x-%d", (unsigned)i * 2654435761u, i);
+        assert_int_equal(open_session(store, ada, name), STORE_OK);
+    }
+    assert_int_equal(create_user(store, "nobody", false, NULL), STORE_FULL);
+    assert_int_equal(problem_count, 0);
+}
+
 static void a_blob_that_is_replaced_does_not_grow_the_file(void **state)
 {
     (void)state;
@@ -376,6 +394,7 @@ int main(void)
         CLAIM(a_deleted_user_leaves_nothing_of_its_sessions_behind),
         CLAIM(sessions_that_come_and_go_do_not_grow_the_file_the_second_time),
         CLAIM(expired_sessions_are_taken_out_without_being_asked_for),
+        CLAIM(a_map_full_of_accounts_still_opens_sessions),
         CLAIM(a_full_map_opens_no_session_but_refreshes_and_ends_them),
         CLAIM(a_blob_that_is_replaced_does_not_grow_the_file),
     };
